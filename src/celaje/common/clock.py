@@ -1,0 +1,186 @@
+"""Time, identifiers and randomness: the only place they come from.
+
+Everything that waits, stamps or names asks here, so that a test can install a VirtualClock and run a
+whole cloud, with its leases, deadlines and heartbeats, in no time and with a seed.
+"""
+
+import datetime
+import random
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Clock:
+    """The real clock. All times are naive UTC datetimes (the form OpenStack's databases hold)."""
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> bool:
+        """Wait on a held condition; False when the timeout passed first."""
+        return condition.wait(timeout)
+
+    def wait_for(
+        self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
+    ) -> bool:
+        """Wait on a held condition until `predicate` holds; False when the timeout passed first."""
+        end = None if timeout is None else self.monotonic() + timeout
+        while not predicate():
+            left = None if end is None else end - self.monotonic()
+            if left is not None and left <= 0:
+                return False
+            self.wait(condition, left)
+        return True
+
+    def uuid(self) -> str:
+        return str(uuid.uuid4())
+
+    def token(self, length: int = 24) -> str:
+        """An URL-safe secret of `length` random bytes."""
+        return secrets.token_urlsafe(length)
+
+    def bytes(self, length: int) -> bytes:
+        return secrets.token_bytes(length)
+
+    def random(self) -> float:
+        return random.random()
+
+
+class VirtualClock(Clock):
+    """A clock that stands still until `advance` moves it; identifiers come from a seed.
+
+    `sleep` and timed waits end when `advance` passes them, so a test of a 10-minute deadline takes
+    microseconds. Waits that are notified end at once, as they do on the real clock.
+    """
+
+    def __init__(self, seed: int = 0, start: datetime.datetime | None = None):
+        self._random = random.Random(seed)
+        self._start = start or datetime.datetime(2026, 1, 1)
+        self._elapsed = 0.0
+        self._moved = threading.Condition()
+        self._sleepers: set[threading.Condition] = set()
+
+    def now(self) -> datetime.datetime:
+        return self._start + datetime.timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    def advance(self, seconds: float) -> None:
+        with self._moved:
+            self._elapsed += seconds
+            self._moved.notify_all()
+            waiting = list(self._sleepers)
+        for condition in waiting:
+            with condition:
+                condition.notify_all()
+
+    def sleep(self, seconds: float) -> None:
+        with self._moved:
+            end = self._elapsed + seconds
+            while self._elapsed < end:
+                self._moved.wait()
+
+    def wait(self, condition: threading.Condition, timeout: float | None = None) -> bool:
+        if timeout is None:
+            return condition.wait()
+        end = self._elapsed + timeout
+        with self._moved:
+            self._sleepers.add(condition)
+        try:
+            while self._elapsed < end:
+                # The short real timeout closes the gap between registering and waiting; time itself
+                # moves only by `advance`.
+                if condition.wait(0.05):
+                    return True
+        finally:
+            with self._moved:
+                self._sleepers.discard(condition)
+        return False
+
+    def uuid(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def token(self, length: int = 24) -> str:
+        return self._random.randbytes(length).hex()
+
+    def bytes(self, length: int) -> bytes:
+        return self._random.randbytes(length)
+
+    def random(self) -> float:
+        return self._random.random()
+
+
+_clock: Clock = Clock()
+
+
+def install(clock: Clock) -> Clock:
+    """Make `clock` the one in force; returns the one before it."""
+    global _clock
+    before, _clock = _clock, clock
+    return before
+
+
+@contextmanager
+def installed(clock: Clock) -> Iterator[Clock]:
+    before = install(clock)
+    try:
+        yield clock
+    finally:
+        install(before)
+
+
+def now() -> datetime.datetime:
+    return _clock.now()
+
+
+def monotonic() -> float:
+    return _clock.monotonic()
+
+
+def sleep(seconds: float) -> None:
+    _clock.sleep(seconds)
+
+
+def wait(condition: threading.Condition, timeout: float | None = None) -> bool:
+    return _clock.wait(condition, timeout)
+
+
+def wait_for(
+    condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
+) -> bool:
+    return _clock.wait_for(condition, predicate, timeout)
+
+
+def new_uuid() -> str:
+    return _clock.uuid()
+
+
+def new_token(length: int = 24) -> str:
+    return _clock.token(length)
+
+
+def random_bytes(length: int) -> bytes:
+    return _clock.bytes(length)
+
+
+def random_fraction() -> float:
+    return _clock.random()
+
+
+def iso(moment: datetime.datetime | None, *, microseconds: bool = False, zulu: bool = False) -> str | None:
+    """ISO 8601 as the services print it: `2026-01-01T00:00:00`, with `.000000` and `Z` where asked for."""
+    if moment is None:
+        return None
+    text = moment.isoformat(timespec="microseconds" if microseconds else "seconds")
+    return text + "Z" if zulu else text

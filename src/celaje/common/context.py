@@ -1,0 +1,117 @@
+"""Who asks, with what right, and for which step: carried through REST, messages and flows.
+
+The WSGI pipeline makes it from the token; the message layer and the flow engine hand it on; logs, policy
+and journals read it. It never holds the token itself in a form that is written down (see `to_dict`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from celaje.common import clock
+
+
+def new_request_id() -> str:
+    return f"req-{clock.new_uuid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The hop of a flow that a message belongs to: the key of idempotence and the fence (design, 5)."""
+
+    flow_id: str
+    number: int
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        """Stable over attempts: the same step repeated has the same key."""
+        return f"{self.flow_id}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    request_id: str = field(default_factory=new_request_id)
+    global_request_id: str | None = None
+    user_id: str | None = None
+    user_name: str | None = None
+    user_domain_id: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    project_domain_id: str | None = None
+    domain_id: str | None = None
+    system_scope: str | None = None
+    roles: tuple[str, ...] = ()
+    service_user_id: str | None = None
+    service_roles: tuple[str, ...] = ()
+    is_admin_project: bool = True
+    step: Step | None = None
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+    def credentials(self) -> dict[str, Any]:
+        """What policy rules read (the names of oslo.policy's credential dictionary)."""
+        return {
+            "user_id": self.user_id,
+            "user_domain_id": self.user_domain_id,
+            "project_id": self.project_id,
+            "tenant": self.project_id,
+            "project_domain_id": self.project_domain_id,
+            "domain_id": self.domain_id,
+            "system_scope": self.system_scope,
+            "roles": self.roles,
+            "is_admin": self.is_admin,
+            "is_admin_project": self.is_admin_project,
+            "service_user_id": self.service_user_id,
+            "service_roles": self.service_roles,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """For messages and flow rows. The token stays out: who needs to act for the user asks the token
+        vault of its service (`common/tokens.py`)."""
+        data = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("token", "step")}
+        data["roles"] = list(self.roles)
+        data["service_roles"] = list(self.service_roles)
+        if self.step:
+            data["step"] = [self.step.flow_id, self.step.number, self.step.attempt]
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "RequestContext":
+        """Unknown keys are ignored, so that a newer sender can talk to an older receiver."""
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in data.items() if key in known}
+        values["roles"] = tuple(values.get("roles") or ())
+        values["service_roles"] = tuple(values.get("service_roles") or ())
+        if values.get("step"):
+            values["step"] = Step(*values["step"])
+        return cls(**values)
+
+    def at(self, step: Step | None) -> "RequestContext":
+        return replace(self, step=step)
+
+
+_current: ContextVar[RequestContext | None] = ContextVar("celaje_context", default=None)
+
+
+def current() -> RequestContext:
+    """The context of this thread's work; outside of any request a fresh anonymous one."""
+    return _current.get() or RequestContext()
+
+
+def current_or_none() -> RequestContext | None:
+    return _current.get()
+
+
+@contextmanager
+def using(context: RequestContext) -> Iterator[RequestContext]:
+    mark = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(mark)
