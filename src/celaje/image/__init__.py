@@ -1,0 +1,1 @@
+"""The image service (OpenStack's Glance): REST only; its data lies in stores."""

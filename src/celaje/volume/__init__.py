@@ -1,0 +1,1 @@
+"""The volume service (OpenStack's Cinder): REST and messages; drivers hold the data."""
