@@ -1,0 +1,33 @@
+"""From a transport URL to a bus: the only place that knows which drivers there are.
+
+Called when a process is put together; every call makes a bus of its own, so that several clouds can live
+in one process.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from celaje.common.errors import ConfigurationError
+from celaje.common.messaging.driver import Bus
+from celaje.common.messaging.inproc import InprocBus
+
+_EXTRAS = {"rabbit": "rabbit", "amqp": "rabbit", "zmq": "zmq"}
+
+
+def connect(transport_url: str, conf: Any = None) -> Bus:
+    """The bus that `transport_url` names. ConfigurationError when no driver here speaks its scheme.
+
+    `conf` gives `call_monitor_interval` and `call_monitor_timeout` (seconds).
+    """
+    scheme = urlsplit(transport_url).scheme
+    if scheme == "inproc":
+        return InprocBus(conf)
+    extra = _EXTRAS.get(scheme)
+    if extra is not None:
+        # The scheme only: the URL holds a password.
+        raise ConfigurationError(
+            f"transport_url: {scheme}:// needs the extra celaje[{extra}], which does not exist yet"
+        )
+    raise ConfigurationError(
+        f"transport_url: no message driver speaks {scheme!r}; use inproc:// (rabbit:// and zmq:// by extras)"
+    )

@@ -1,0 +1,164 @@
+"""The sending side of a message table: `client.to("host@backend").create_volume(volume=...)`.
+
+Used by APIs, conductors and flows; hands envelopes to the bus and waits for replies of calls.
+"""
+
+import datetime
+from functools import reduce
+from typing import Any
+
+from celaje.common import clock, context
+from celaje.common.errors import CelajeError, RemoteError
+from celaje.common.messaging import work
+from celaje.common.messaging.driver import Bus
+from celaje.common.messaging.envelope import CALL, FANOUT, Envelope
+from celaje.common.messaging.errors import MessagingError, MessagingTimeout, NoSuchServer, WorkerLost
+from celaje.common.messaging.pending import Ending, Pending
+from celaje.common.messaging.table import Message, Messages
+from celaje.common.messaging.target import Target
+
+
+class Sender:
+    """One message to one target, ready to be sent by calling it with the message's arguments."""
+
+    __slots__ = ("_bus", "message", "target", "timeout")
+
+    def __init__(self, bus: Bus, message: Message, target: Target, timeout: float | None):
+        self._bus = bus
+        self.message = message
+        self.target = target
+        self.timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"<{self.message.kind} {self.message.name} to {self.target}>"
+
+    def with_timeout(self, seconds: float) -> "Sender":
+        """The same call with another timeout. TypeError for casts and fanouts, which wait for nothing."""
+        if self.message.kind != CALL:
+            raise TypeError(f"{self.message.name} is a {self.message.kind}; only a call has a timeout")
+        return Sender(self._bus, self.message, self.target, float(seconds))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Send; a call returns its reply, cast and fanout None.
+
+        Raises TypeError for wrong arguments; calls also MessagingTimeout, WorkerLost, NoSuchServer,
+        UnsupportedVersion, whatever domain error the work raised, and RemoteError for any other.
+        """
+        work.ensure_alive()
+        message = self.message
+        arguments = message.arguments(args, kwargs)
+        asker = context.current().to_dict()
+        if message.kind != CALL:
+            self._bus.publish(
+                Envelope(self._bus.new_id(), message.kind, self.target, message.name, arguments, asker)
+            )
+            return None
+        seconds, expires = self._deadline()
+        pending = Pending()
+        self._bus.publish(
+            Envelope(self._bus.new_id(), CALL, self.target, message.name, arguments, asker, expires), pending
+        )
+        ending = pending.wait(seconds, self._bus.monitor_timeout)
+        # A thread whose server was killed meanwhile must not act on the answer.
+        work.ensure_alive()
+        if ending is not Ending.REPLY or pending.outcome is None:
+            raise self._failure(ending, pending, seconds)
+        if pending.outcome.error is not None:
+            raise _remote_error(pending.outcome.error)
+        return pending.outcome.result
+
+    def _deadline(self) -> tuple[float, datetime.datetime]:
+        """Seconds to wait and the moment when they are over; an enclosing deadline comes first."""
+        seconds = self.timeout or 0.0
+        now = clock.now()
+        expires = now + datetime.timedelta(seconds=seconds)
+        enclosing = work.expires()
+        if enclosing is not None and enclosing < expires:
+            expires = enclosing
+            seconds = (expires - now).total_seconds()
+            if seconds <= 0:
+                raise MessagingTimeout(
+                    f"{self.message.name} was not sent to {self.target}: "
+                    "the time of the operation that it belongs to is over.",
+                    target=str(self.target),
+                    method=self.message.name,
+                    seconds=0.0,
+                )
+        return seconds, expires
+
+    def _failure(self, ending: Ending, pending: Pending, seconds: float) -> CelajeError:
+        details = {"target": str(self.target), "method": self.message.name}
+        if ending is Ending.TIMEOUT:
+            begun = (
+                "The work there goes on."
+                if pending.begun
+                else "It was not seen to begin; if it has begun, the work there goes on."
+            )
+            return MessagingTimeout(seconds=seconds, begun=begun, **details)
+        if ending is Ending.LOST:
+            return WorkerLost(cause=pending.cause, **details)
+        return NoSuchServer(**details)
+
+
+class Proxy:
+    """A table's messages as attributes, each a `Sender` to one server, or to any of the topic."""
+
+    def __init__(self, table: type[Messages], bus: Bus, timeouts: Any, server: str | None = None):
+        self._table = table
+        self._bus = bus
+        self._timeouts = timeouts
+        self._server = server
+
+    def __getattr__(self, name: str) -> Sender:
+        message = None if name.startswith("_") else self._table.message(name)
+        if message is None:
+            raise AttributeError(f"{self._table.__name__} has no message {name!r}")
+        sender = self._sender(message)
+        # Found directly the next time.
+        self.__dict__[name] = sender
+        return sender
+
+    def _sender(self, message: Message) -> Sender:
+        if message.kind == FANOUT and self._server is not None:
+            raise TypeError(f"{message.name} is a fanout: it goes to all of {self._table.topic}, not to one")
+        target = Target(
+            self._table.topic,
+            self._server,
+            fanout=message.kind == FANOUT,
+            exchange=self._table.exchange,
+            # What the receiver must speak at least: newer senders can talk to older servers.
+            version=message.since,
+            namespace=self._table.namespace,
+        )
+        return Sender(self._bus, message, target, _seconds(message.timeout, self._timeouts))
+
+
+class Client(Proxy):
+    """Sends a table's messages; as it stands to any server of the topic, with `to` to one.
+
+    `timeouts` is a function from an option's name to seconds, or a configuration whose attributes
+    (`rpc_response_timeout`, `volume.create_timeout`) are read once for every message.
+    """
+
+    def to(self, server: str) -> Proxy:
+        if not server:
+            raise ValueError("a server's name is needed")
+        return Proxy(self._table, self._bus, self._timeouts, server)
+
+
+def _seconds(timeout: str | float | None, timeouts: Any) -> float | None:
+    if timeout is None or not isinstance(timeout, str):
+        return timeout
+    # An oslo.config object is callable too, but calling it parses a command line.
+    if callable(timeouts) and not hasattr(timeouts, "register_opt"):
+        return float(timeouts(timeout))
+    return float(reduce(getattr, timeout.split("."), timeouts))
+
+
+def _remote_error(data: dict[str, Any]) -> CelajeError:
+    error = CelajeError.from_dict(data)
+    if type(error) is RemoteError and "error_class" not in error.details:
+        error.details["error_class"] = data.get("class")
+    if isinstance(error, MessagingError):
+        error.remote = True
+    return error

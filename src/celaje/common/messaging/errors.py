@@ -1,0 +1,54 @@
+"""What can go wrong between a caller and a callee, apart from the work itself.
+
+Raised by clients, servers and drivers of the message layer; the flow engine decides by them what to retry.
+"""
+
+from celaje.common.errors import CelajeError, Unavailable
+
+
+class MessagingError(Unavailable):
+    """Base of what the bus, not the work, did to a call.
+
+    `remote` is true when the callee met it in a call of its own, so that a caller does not take
+    somebody else's lost worker for the one that it asked.
+    """
+
+    text = "The message could not be delivered."
+    remote: bool = False
+
+
+class MessagingTimeout(MessagingError):
+    """No answer within the timeout (`rpc_response_timeout` unless the message names another option)."""
+
+    text = "{target} did not answer {method} within {seconds:g} s. {begun}"
+
+
+class WorkerLost(MessagingError):
+    """The callee began the call and then vanished; whether the work was done is unknown."""
+
+    text = "{target} was lost while it worked on {method}: {cause}."
+
+
+class NoSuchServer(MessagingError):
+    """Nobody listens there: the call was not begun by anybody, so it is safe to send it elsewhere."""
+
+    text = "Nobody listens on {target}; {method} was not begun."
+
+
+class UnsupportedVersion(CelajeError):
+    """The receiver speaks another major version, or an older minor one than the message needs."""
+
+    text = "{target} speaks version {spoken}, and {method} needs {needed}."
+
+
+class NoSuchMethod(CelajeError):
+    """The receiver's table has no such message."""
+
+    text = "{target} has no message {method}."
+
+
+class Killed(BaseException):
+    """Ends the thread of a server that `kill` declared dead when it tries to send: the dead send nothing.
+
+    No `Exception`, so that the work's own error handling does not catch it.
+    """
