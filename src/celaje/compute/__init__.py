@@ -1,0 +1,1 @@
+"""Compute (OpenStack's Nova): servers, flavors, key pairs. REST, conductor, scheduler, workers with drivers."""

@@ -1,0 +1,1 @@
+"""What stands behind the compute worker: drivers of hypervisors, real and simulated."""
