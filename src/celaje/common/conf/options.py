@@ -1,0 +1,158 @@
+"""The options that every service has, under the names that OpenStack's operators know.
+
+`configuration.load` registers them beside a service's own; `celaje config sample` prints them.
+"""
+
+import functools
+import socket
+from collections.abc import Mapping, Sequence
+
+from oslo_config import cfg
+
+# Group name (None is [DEFAULT]) -> options: the shape of every service's OPTIONS.
+Options = Mapping[str | None, Sequence[cfg.Opt]]
+
+
+@functools.cache
+def common_options() -> Options:
+    return {
+        None: _default(),
+        "database": _database(),
+        "oslo_policy": [
+            cfg.StrOpt(
+                "policy_file",
+                default="policy.yaml",
+                help="Rules that replace the service's defaults, YAML or JSON. A relative name is looked for "
+                "beside the configuration files. It is read again when it changes.",
+            ),
+        ],
+        "api": _api(),
+        "service": _service(),
+        "flows": _flows(),
+    }
+
+
+def _default() -> list[cfg.Opt]:
+    return [
+        cfg.BoolOpt("debug", default=False, help="Log at level DEBUG instead of INFO."),
+        cfg.StrOpt("log_file", help="File to log to; standard error when not set."),
+        cfg.StrOpt("log_dir", help="Folder that a relative log_file is in."),
+        cfg.BoolOpt("use_json", default=False, help="Log one JSON object a line instead of plain text."),
+        cfg.StrOpt(
+            "transport_url",
+            default="inproc://",
+            secret=True,
+            help="Where messages go: inproc:// (this process), rabbit://user:password@host:5672/vhost with "
+            "further hosts after commas, or zmq://.",
+        ),
+        cfg.IntOpt(
+            "rpc_response_timeout",
+            default=60,
+            min=1,
+            help="Seconds a call waits for its answer, or for the next heartbeat of the one who works on it. "
+            "The work itself goes on after it.",
+        ),
+        cfg.StrOpt(
+            "host",
+            default=socket.gethostname(),
+            sample_default="<name of this machine>",
+            help="Name of this node in messages, service lists and schedulers. Not an address.",
+        ),
+        cfg.StrOpt("state_path", default="/var/lib/celaje", help="Folder for what the service keeps."),
+        cfg.BoolOpt(
+            "strict_config",
+            default=False,
+            help="Refuse to start on a key in the files that no service reads, instead of warning.",
+        ),
+    ]
+
+
+def _database() -> list[cfg.Opt]:
+    return [
+        cfg.StrOpt("connection", secret=True, help="SQLAlchemy URL. Not set: SQLite below state_path."),
+        cfg.IntOpt("max_pool_size", default=5, min=1, help="Connections that are kept open."),
+        cfg.IntOpt("max_overflow", default=50, min=0, help="Connections beyond max_pool_size under load."),
+        cfg.IntOpt(
+            "pool_timeout",
+            default=30,
+            min=1,
+            help="Seconds a request waits for a free connection before it is answered 503.",
+        ),
+        cfg.IntOpt(
+            "max_retries", default=10, min=-1, help="Attempts to connect at start; -1 tries for ever."
+        ),
+        cfg.IntOpt("retry_interval", default=10, min=0, help="Seconds between attempts to connect."),
+        cfg.StrOpt(
+            "sqlite_synchronous",
+            default="FULL",
+            choices=["FULL", "NORMAL"],
+            ignore_case=True,
+            help="SQLite only. FULL: what was answered survives a power cut. NORMAL: only a crash of the "
+            "process, and less waiting for the disk.",
+        ),
+    ]
+
+
+def _api() -> list[cfg.Opt]:
+    return [
+        cfg.IntOpt(
+            "max_limit",
+            default=1000,
+            min=1,
+            deprecated_opts=[cfg.DeprecatedOpt("osapi_max_limit", group="DEFAULT")],
+            help="Most items of one page of a list; a greater ?limit= gets this many.",
+        ),
+        cfg.IntOpt(
+            "max_request_body_size",
+            default=114688,
+            min=1,
+            deprecated_opts=[
+                cfg.DeprecatedOpt("osapi_max_request_body_size", group="DEFAULT"),
+                cfg.DeprecatedOpt("max_request_body_size", group="oslo_middleware"),
+            ],
+            help="Bytes of a JSON body; more is answered 413. Uploads of images and objects are not bound.",
+        ),
+        cfg.StrOpt(
+            "public_endpoint",
+            help="URL that links in answers begin with, where a balancer hides it. Not set: the URL the "
+            "client used.",
+        ),
+    ]
+
+
+def _service() -> list[cfg.Opt]:
+    return [
+        cfg.IntOpt(
+            "report_interval",
+            default=10,
+            min=1,
+            deprecated_group="DEFAULT",
+            help="Seconds between the signs of life (and of capacity) of a component.",
+        ),
+        cfg.IntOpt(
+            "service_down_time",
+            default=60,
+            min=1,
+            deprecated_group="DEFAULT",
+            help="Seconds without a sign of life after which a component counts as down. Several "
+            "report_intervals, or a late report takes a healthy one out.",
+        ),
+    ]
+
+
+def _flows() -> list[cfg.Opt]:
+    return [
+        cfg.IntOpt("workers", default=16, min=1, help="Threads of a conductor, one a running flow."),
+        cfg.IntOpt(
+            "lease",
+            default=30,
+            min=1,
+            help="Seconds after which a flow of a conductor that died may be taken by another.",
+        ),
+        cfg.FloatOpt(
+            "poll_interval",
+            default=5,
+            min=0.01,
+            help="Seconds between looks for flows whose nudge was lost.",
+        ),
+    ]
