@@ -52,7 +52,8 @@ class Transaction:
 
 class Database:
     """`url` as SQLAlchemy knows it. SQLite: WAL, one writer with group commit, `synchronous`
-    FULL or NORMAL. PostgreSQL and MariaDB: a pool of `max_pool_size` + `max_overflow`, waited for `pool_timeout` s."""
+    FULL or NORMAL. PostgreSQL and MariaDB: a pool of `max_pool_size` + `max_overflow` connections, waited
+    for `pool_timeout` seconds."""
 
     def __init__(
         self,

@@ -18,8 +18,10 @@ from celaje.common import clock, context
 from celaje.common.context import RequestContext, Step
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError, NotFound
-from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, Suspended, Unwind
+from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, InternalFlowError, Suspended, Unwind
 from celaje.common.flow.journal import FIRST_UNDO, Journal, Row
+from celaje.common.messaging.client import Sender
+from celaje.common.messaging.errors import MessagingTimeout
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +67,13 @@ class Run:
         try:
             result = self._call(step, call, args, kwargs)
         except CelajeError as error:
-            if error.kind == "unavailable":
+            # Nobody there: the work waits. A timeout is an answer: the step had its time.
+            if error.kind == "unavailable" and not isinstance(error, MessagingTimeout):
                 raise Suspended(target or name, _delay(step["tries"])) from error
             self._journal.fail(step, error)
+            raise
+        except Exception as unexpected:
+            self._journal.fail(step, _internal(self.flow["name"], unexpected))
             raise
         self._journal.finish(step, result)
         return result
@@ -217,8 +223,12 @@ class _Write:
 
 
 def describe(call: Callable[..., Any]) -> tuple[str, str | None, float | None]:
-    """Name, target and timeout in seconds of a step, for the journal. Messages and REST operations carry
-    them as attributes; a plain function has its name."""
+    """Name, target and timeout in seconds of a step, for the journal. A message tells its own; operations of
+    REST clients carry `step_name` and `step_target`; a plain function has its name."""
+    if isinstance(call, Sender):
+        target = call.target
+        where = f"{target.topic}.{target.server}" if target.server else target.topic
+        return f"{target.topic}.{call.message.name}", where, call.timeout
     name = getattr(call, "step_name", None) or getattr(call, "__name__", None) or type(call).__name__
     return str(name), getattr(call, "step_target", None), getattr(call, "step_timeout", None)
 
@@ -226,6 +236,10 @@ def describe(call: Callable[..., Any]) -> tuple[str, str | None, float | None]:
 def _plain(value: Any) -> Any:
     """The value as the journal will give it back on a replay: JSON's types only."""
     return msgspec.json.decode(msgspec.json.encode(value)) if value is not None else None
+
+
+def _internal(flow: str, unexpected: Exception) -> InternalFlowError:
+    return InternalFlowError(flow=flow, cause=type(unexpected).__name__)
 
 
 def _delay(tries: int) -> float:

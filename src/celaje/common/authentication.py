@@ -1,0 +1,53 @@
+"""The token stage of the pipeline: from headers to who asks.
+
+Called by every Api; opens tokens in process, checks revocations. A request that a service makes for its user
+carries both tokens; then the user's may have expired meanwhile (Keystone's `allow_expired`).
+"""
+
+from dataclasses import replace
+
+from celaje.common.errors import Unauthorized
+from celaje.common.revocations import Revocations
+from celaje.common.tokens import Token, Tokens
+from celaje.common.wsgi.request import Request
+
+# Keystone's [token] allow_expired_window: two days.
+_ALLOW_EXPIRED_WINDOW = 172800.0
+
+
+class Authentication:
+    def __init__(
+        self, tokens: Tokens, revocations: Revocations, expired_window: float = _ALLOW_EXPIRED_WINDOW
+    ):
+        self._tokens = tokens
+        self._revocations = revocations
+        self._expired_window = expired_window
+
+    def __call__(self, request: Request) -> None:
+        text = request.header("X-Auth-Token")
+        if not text:
+            raise Unauthorized("The request you have made requires authentication.")
+        service_text = request.header("X-Service-Token")
+        service = self._valid(service_text, 0.0) if service_text else None
+        by_service = service is not None and "service" in service.role_names
+        token = self._valid(text, self._expired_window if by_service else 0.0)
+        request.token = token
+        request.context = replace(
+            request.context,
+            user_id=token.user_id,
+            user_domain_id=token.user_domain_id,
+            project_id=token.project_id,
+            project_domain_id=token.project_domain_id,
+            domain_id=token.domain_id,
+            system_scope="all" if token.scope == "system" else None,
+            roles=token.role_names,
+            is_admin_project=token.is_admin_project,
+            service_user_id=service.user_id if service else None,
+            service_roles=service.role_names if service else (),
+            token=text,
+        )
+
+    def _valid(self, text: str, expired_for: float) -> Token:
+        token = self._tokens.open(text, expired_for)
+        self._revocations.check(token)
+        return token

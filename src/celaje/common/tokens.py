@@ -1,0 +1,168 @@
+"""Tokens: sealed by identity, opened in process by every API.
+
+A token is a Fernet message that carries what a check needs, so no API asks identity on its hot path. What
+identity alone would notice (a role taken away, a disabled user, a changed password) comes as revocation
+events (`common/revocations.py`). Keys live in a repository of files as Keystone's do: the highest number
+seals, 0 is the next one, all open.
+"""
+
+import datetime
+from pathlib import Path
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from celaje.common import clock
+from celaje.common.errors import ConfigurationError, Unauthorized
+from celaje.common.vault import write_secret
+
+_LONGEST = 8192
+_EPOCH = datetime.datetime(1970, 1, 1)
+
+
+class Token(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
+    """The payload. Times are seconds since 1970. `roles` are (id, name) pairs with implied ones included.
+    `scope` is "project", "domain", "system" or "" (unscoped), with `scope_id`. Short keys keep it short."""
+
+    user_id: str = msgspec.field(name="u")
+    user_domain_id: str = msgspec.field(name="ud", default="default")
+    methods: tuple[str, ...] = msgspec.field(name="m", default=())
+    scope: str = msgspec.field(name="s", default="")
+    scope_id: str | None = msgspec.field(name="si", default=None)
+    project_domain_id: str | None = msgspec.field(name="pd", default=None)
+    roles: tuple[tuple[str, str], ...] = msgspec.field(name="r", default=())
+    audit_ids: tuple[str, ...] = msgspec.field(name="a", default=())
+    issued_at: float = msgspec.field(name="i", default=0.0)
+    expires_at: float = msgspec.field(name="e", default=0.0)
+    is_admin_project: bool = msgspec.field(name="ap", default=True)
+    trust_id: str | None = msgspec.field(name="t", default=None)
+    application_credential_id: str | None = msgspec.field(name="ac", default=None)
+    access_rules: bool = msgspec.field(name="ar", default=False)
+    access_token_id: str | None = msgspec.field(name="oa", default=None)
+    identity_provider_id: str | None = msgspec.field(name="ip", default=None)
+    protocol_id: str | None = msgspec.field(name="pr", default=None)
+    federated_groups: tuple[str, ...] = msgspec.field(name="fg", default=())
+
+    @property
+    def project_id(self) -> str | None:
+        return self.scope_id if self.scope == "project" else None
+
+    @property
+    def domain_id(self) -> str | None:
+        return self.scope_id if self.scope == "domain" else None
+
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        return tuple(name for _, name in self.roles)
+
+
+class TokenInvalid(Unauthorized):
+    text = "The request you have made requires authentication."
+
+
+class KeyRepository:
+    """Files named by numbers in a folder only its owner may read. `create` makes the first keys."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._stamp: tuple[tuple[str, int], ...] = ()
+        self._fernet: MultiFernet | None = None
+
+    def create(self) -> None:
+        """The first two keys, unless there are some."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self.numbers():
+            write_secret(self.folder / "0", Fernet.generate_key())
+            write_secret(self.folder / "1", Fernet.generate_key())
+
+    def numbers(self) -> list[int]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
+
+    def rotate(self, keep: int = 3) -> None:
+        """The next key (0) becomes the sealing one, a new 0 is made, the oldest beyond `keep` go."""
+        newest = max(self.numbers()) + 1
+        (self.folder / "0").rename(self.folder / str(newest))
+        write_secret(self.folder / "0", Fernet.generate_key())
+        surplus = [number for number in self.numbers() if number != 0][: -(keep - 1) or None]
+        for number in surplus if keep > 1 else []:
+            if number != newest:
+                (self.folder / str(number)).unlink()
+
+    @property
+    def fernet(self) -> MultiFernet:
+        if self._fernet is None:
+            self.refresh()
+        assert self._fernet is not None
+        return self._fernet
+
+    def refresh(self) -> bool:
+        """Read the keys again if the folder's files changed; true if they had."""
+        numbers = self.numbers()
+        if not numbers:
+            raise ConfigurationError(
+                f"There are no token keys in {self.folder}. Run: celaje identity setup-keys"
+            )
+        stamp = tuple((str(n), (self.folder / str(n)).stat().st_mtime_ns) for n in numbers)
+        if stamp == self._stamp:
+            return False
+        self._fernet = MultiFernet(
+            [Fernet((self.folder / str(number)).read_bytes().strip()) for number in reversed(numbers)]
+        )
+        self._stamp = stamp
+        return True
+
+
+class Tokens:
+    """Seals and opens. Opening the same text again is answered from memory until it expires."""
+
+    def __init__(self, keys: KeyRepository, cache_size: int = 10_000):
+        self.keys = keys
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Token).decode
+        self._opened: dict[str, Token] = {}
+        self._cache_size = cache_size
+
+    def seal(self, token: Token) -> str:
+        return self.keys.fernet.encrypt(self._encode(token)).decode().rstrip("=")
+
+    def open(self, text: str, expired_for: float = 0.0) -> Token:
+        """The payload. Raises TokenInvalid for anything that is not a token of ours or has expired;
+        `expired_for` seconds of grace are given to a request that a service makes for its user."""
+        token = self._opened.get(text)
+        if token is None:
+            token = self._open(text)
+            if len(self._opened) >= self._cache_size:
+                self._opened.clear()
+            self._opened[text] = token
+        if seconds(clock.now()) >= token.expires_at + expired_for:
+            raise TokenInvalid()
+        return token
+
+    def _open(self, text: str) -> Token:
+        if not text or len(text) > _LONGEST or not text.isascii():
+            raise TokenInvalid()
+        try:
+            plain = self._decrypt(text)
+            return self._decode(plain)
+        except (InvalidToken, msgspec.DecodeError, ValueError) as error:
+            raise TokenInvalid() from error
+
+    def _decrypt(self, text: str) -> bytes:
+        padded = (text + "=" * (-len(text) % 4)).encode()
+        try:
+            return self.keys.fernet.decrypt(padded)
+        except InvalidToken:
+            # Sealed with a key that another node has made since.
+            if not self.keys.refresh():
+                raise
+            return self.keys.fernet.decrypt(padded)
+
+
+def seconds(moment: datetime.datetime) -> float:
+    return (moment - _EPOCH).total_seconds()
+
+
+def moment(value: float) -> datetime.datetime:
+    return _EPOCH + datetime.timedelta(seconds=value)
