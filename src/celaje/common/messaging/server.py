@@ -53,7 +53,9 @@ class Server:
         self._interval = float(getattr(conf, "call_monitor_interval", bus.monitor_interval))
         self._on_orphan_reply = on_orphan_reply
         self._limit = threads
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._beating = threading.Condition(self._lock)
+        self._ended = threading.Condition(self._lock)
         self._threads = 0
         self._idle = 0
         self._running: set[Delivery] = set()
@@ -63,7 +65,7 @@ class Server:
 
     def start(self) -> None:
         """Listen. Messages that have waited are taken at once."""
-        with self._changed:
+        with self._lock:
             if self._listener is not None:
                 raise RuntimeError(f"the server of {self.target} was started before")
             self._listener = self._bus.listen(self.target)
@@ -75,12 +77,11 @@ class Server:
         `kill`. True when everything ended."""
         if self._listener is None:
             return True
-        with self._changed:
+        with self._lock:
             self._stopping = True
         self._listener.close()
-        with self._changed:
-            ended = clock.wait_for(self._changed, lambda: self._threads == 0, grace)
-            self._changed.notify_all()
+        with self._lock:
+            ended = clock.wait_for(self._ended, lambda: self._threads == 0, grace)
         if not ended:
             self._give_up(f"the server stopped and did not finish it within {grace:g} s")
         return ended
@@ -90,10 +91,10 @@ class Server:
         self._give_up("the server was killed")
 
     def _give_up(self, cause: str) -> None:
-        with self._changed:
+        with self._lock:
             self._stopping = self._killed = True
             running = list(self._running)
-            self._changed.notify_all()
+            self._beating.notify()
         if self._listener is not None:
             self._listener.close()
         for delivery in running:
@@ -108,7 +109,7 @@ class Server:
     def _serve(self) -> None:
         try:
             while (delivery := self._listener.poll()) is not None:
-                with self._changed:
+                with self._lock:
                     self._running.add(delivery)
                     self._idle -= 1
                     if not self._idle and self._threads < self._limit and not self._stopping:
@@ -116,16 +117,17 @@ class Server:
                 try:
                     self._handle(delivery)
                 finally:
-                    with self._changed:
+                    with self._lock:
                         self._running.discard(delivery)
                         self._idle += 1
         except Killed:
             LOG.debug("%s: a thread of a killed server ends", self.target)
         finally:
-            with self._changed:
+            with self._lock:
                 self._threads -= 1
                 self._idle -= 1
-                self._changed.notify_all()
+                self._ended.notify_all()
+                self._beating.notify()
 
     def _handle(self, delivery: Delivery) -> None:
         envelope = delivery.envelope
@@ -213,10 +215,10 @@ class Server:
 
     def _beat(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 due = clock.monotonic() + self._interval
                 while (left := due - clock.monotonic()) > 0 and not self._over():
-                    clock.wait(self._changed, left)
+                    clock.wait(self._beating, left)
                 if self._over():
                     return
                 running = [delivery for delivery in self._running if delivery.envelope.kind == CALL]

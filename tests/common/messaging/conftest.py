@@ -1,0 +1,147 @@
+"""One bus, a table with every kind of message, and servers that are stopped at the end."""
+
+import threading
+import time
+
+import pytest
+
+from celaje.common import clock
+from celaje.common.messaging import Client, Messages, Server, call, cast, connect, fanout
+
+
+class Worker(Messages):
+    """What the tests send."""
+
+    topic = "worker"
+    version = "1.2"
+
+    @call(timeout="rpc_response_timeout")
+    def echo(self, value: object = None) -> object:
+        "Gives back its argument."
+
+    @call(timeout=30.0)
+    def run(self, name: str) -> object:
+        "Runs the function that the test put under this name."
+
+    @cast(since="1.1")
+    def note(self, value: object) -> None:
+        "Keeps its argument."
+
+    @fanout()
+    def report(self, value: object) -> None:
+        "Keeps its argument, everywhere."
+
+
+class Endpoint:
+    def __init__(self):
+        self.seen = []
+        self.functions = {}
+        self.changed = threading.Condition()
+
+    def echo(self, value=None):
+        return value
+
+    def run(self, name):
+        return self.functions[name]()
+
+    def note(self, value):
+        with self.changed:
+            self.seen.append(value)
+            self.changed.notify_all()
+
+    report = note
+
+    def wait_for(self, count):
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.seen) >= count, 10), self.seen
+            return list(self.seen)
+
+
+class Cloud:
+    """A bus, its servers and threads of callers."""
+
+    def __init__(self):
+        self.bus = connect("inproc://")
+        self.client = Client(Worker, self.bus, {"rpc_response_timeout": 60.0}.__getitem__)
+        self.servers = []
+
+    def serve(self, name="one", endpoint=None, table=Worker, **options):
+        endpoint = endpoint or Endpoint()
+        server = Server(self.bus, table.target(name), endpoint, table, **options)
+        server.start()
+        self.servers.append(server)
+        return server, endpoint
+
+    def close(self):
+        for server in self.servers:
+            server.kill()
+        self.bus.close()
+
+
+class Caller:
+    """A call on a thread of its own: `result()` gives its reply or raises its error."""
+
+    def __init__(self, function, *args, **kwargs):
+        self.outcome = None
+        self.error = None
+        self.thread = threading.Thread(target=self._run, args=(function, args, kwargs), daemon=True)
+        self.thread.start()
+
+    def _run(self, function, args, kwargs):
+        try:
+            self.outcome = function(*args, **kwargs)
+        except BaseException as error:
+            self.error = error
+
+    @property
+    def done(self):
+        return not self.thread.is_alive()
+
+    def result(self):
+        self.thread.join(10)
+        assert self.done, "the call did not end"
+        if self.error is not None:
+            raise self.error
+        return self.outcome
+
+
+class Gate:
+    """A function of the endpoint that tells when it is entered and ends when it is opened."""
+
+    def __init__(self, result="done"):
+        self.entered = threading.Event()
+        self.open = threading.Event()
+        self.result = result
+
+    def __call__(self):
+        self.entered.set()
+        assert self.open.wait(10)
+        return self.result
+
+
+def eventually(predicate, message="it did not happen"):
+    end = time.monotonic() + 10
+    while not predicate():
+        assert time.monotonic() < end, message
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def cloud():
+    cloud = Cloud()
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def virtual():
+    """A clock that the test moves; before the cloud, so that all threads wait on it."""
+    with clock.installed(clock.VirtualClock()) as virtual:
+        yield virtual
+
+
+@pytest.fixture
+def virtual_cloud(virtual):
+    cloud = Cloud()
+    yield cloud
+    cloud.close()
