@@ -5,6 +5,7 @@ by names (password, token, secret, key ...) and by forms (URL credentials, Ferne
 rather masks too much than too little.
 """
 
+import functools
 import logging
 import re
 from collections.abc import Mapping
@@ -31,31 +32,41 @@ _NAMES = (
     *("signature", "_sig", "-sig", ".sig"),
 )
 
-_FORMS: list[tuple[tuple[str, ...], re.Pattern[str], str]] = [
+
+class _Form:
+    """A pattern that is compiled when it is first needed: all of them at start would cost 30 ms."""
+
+    def __init__(self, source: str, flags: int = 0):
+        self._source, self._flags = source, flags
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self._source, self._flags)
+
+
+_FORMS: list[tuple[tuple[str, ...], _Form, str]] = [
     # -----BEGIN ... PRIVATE KEY----- blocks, also with their line ends escaped
     (
         ("private key-----",),
-        re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
-        ),
+        _Form(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         MASK,
     ),
     # scheme://user:password@host, up to the last @ before the path
     (
         ("://",),
-        re.compile(r"(?P<head>\b[a-zA-Z][\w+.\-]{0,30}://[^/\s:@'\"]*:)[^/\s]*(?=@)"),
+        _Form(r"(?P<head>\b[a-zA-Z][\w+.\-]{0,30}://[^/\s:@'\"]*:)[^/\s]*(?=@)"),
         rf"\g<head>{MASK}",
     ),
     # Authorization: Bearer ..., Basic ...
     (
         ("bearer", "basic"),
-        re.compile(r"(?P<head>\b(?:bearer|basic)\s+)[\w\-.~+/]{8,}=*", re.IGNORECASE),
+        _Form(r"(?P<head>\b(?:bearer|basic)\s+)[\w\-.~+/]{8,}=*", re.IGNORECASE),
         rf"\g<head>{MASK}",
     ),
     # 'name': value of JSON and dictionaries
     (
         _NAMES,
-        re.compile(
+        _Form(
             rf"(?P<head>(?P<n>\\?['\"]){_NAME}(?P=n)\s*[:=]\s*)"
             rf"(?:{_QUOTED.format('v')}|\\['\"].*?\\['\"]|{_LIST}|[^\s,;}}\])]+)",
             re.IGNORECASE | re.DOTALL,
@@ -65,7 +76,7 @@ _FORMS: list[tuple[tuple[str, ...], re.Pattern[str], str]] = [
     # 'name', 'value' of headers and argument lists
     (
         _NAMES,
-        re.compile(
+        _Form(
             rf"(?P<head>[bB]?(?P<n>['\"]){_NAME}(?P=n)\s*,\s*){_QUOTED.format('v')}",
             re.IGNORECASE | re.DOTALL,
         ),
@@ -74,7 +85,7 @@ _FORMS: list[tuple[tuple[str, ...], re.Pattern[str], str]] = [
     # name=value, name: value
     (
         _NAMES,
-        re.compile(
+        _Form(
             rf"(?P<head>(?<![\w.\-]){_NAME}\s*[:=]\s*)"
             rf"(?:{_QUOTED.format('v')}|(?:bearer|basic)\s+\S+|{_LIST}|[^\s,;&'\"}}\])]+)",
             re.IGNORECASE | re.DOTALL,
@@ -84,11 +95,11 @@ _FORMS: list[tuple[tuple[str, ...], re.Pattern[str], str]] = [
     # --name value of a command line
     (
         ("--",),
-        re.compile(rf"(?P<head>(?<![\w\-])--{_NAME}\s+)(?:{_QUOTED.format('v')}|[^\s-]\S*)", re.IGNORECASE),
+        _Form(rf"(?P<head>(?<![\w\-])--{_NAME}\s+)(?:{_QUOTED.format('v')}|[^\s-]\S*)", re.IGNORECASE),
         rf"\g<head>{MASK}",
     ),
     # a bare Fernet token
-    (("gaaaa",), re.compile(r"\bgAAAA[\w\-]{32,}=*"), MASK),
+    (("gaaaa",), _Form(r"\bgAAAA[\w\-]{32,}=*"), MASK),
 ]
 
 
@@ -103,7 +114,7 @@ def mask(text: str) -> str:
     for signs, form, replacement in _FORMS:
         for sign in signs:
             if sign in lowered:
-                text = form.sub(replacement, text)
+                text = form.pattern.sub(replacement, text)
                 break
     return text
 
