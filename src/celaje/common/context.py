@@ -74,7 +74,7 @@ class RequestContext:
     def to_dict(self) -> dict[str, Any]:
         """For messages and flow rows. The token stays out: who needs to act for the user asks the token
         vault of its service (`common/tokens.py`)."""
-        data = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("token", "step")}
+        data = {name: getattr(self, name) for name in _TRAVELLING}
         data["roles"] = list(self.roles)
         data["service_roles"] = list(self.service_roles)
         if self.step:
@@ -84,8 +84,7 @@ class RequestContext:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "RequestContext":
         """Unknown keys are ignored, so that a newer sender can talk to an older receiver."""
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in data.items() if key in known}
+        values = {key: value for key, value in data.items() if key in _KNOWN}
         values["roles"] = tuple(values.get("roles") or ())
         values["service_roles"] = tuple(values.get("service_roles") or ())
         if values.get("step"):
@@ -95,6 +94,10 @@ class RequestContext:
     def at(self, step: Step | None) -> "RequestContext":
         return replace(self, step=step)
 
+
+# Asked once: `fields` on every message would cost more than the rest of the dictionary.
+_KNOWN = frozenset(f.name for f in fields(RequestContext))
+_TRAVELLING = tuple(f.name for f in fields(RequestContext) if f.name not in ("token", "step"))
 
 _current: ContextVar[RequestContext | None] = ContextVar("celaje_context", default=None)
 

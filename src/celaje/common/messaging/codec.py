@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
+_KEYS = frozenset((str, int))
 _NAIVE_DATETIME = 1
 
 
@@ -43,6 +44,8 @@ def _plain(value: Any, path: str) -> Any:
     """
     kind = type(value)
     if kind in _SCALARS:
+        return value
+    if kind is dict and _KEYS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
         return value
     if isinstance(value, dict):
         changed = None

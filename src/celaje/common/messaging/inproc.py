@@ -34,9 +34,9 @@ class _Waiter:
 
     __slots__ = ("condition", "listener", "parcel")
 
-    def __init__(self, listener: "_Ear", lock: threading.Lock):
+    def __init__(self, listener: "_Ear", topic: "_Topic"):
         self.listener = listener
-        self.condition = threading.Condition(lock)
+        self.condition = threading.Condition(topic.lock)
         self.parcel: _Parcel | None = None
 
 
@@ -52,7 +52,8 @@ class _Topic:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        # Reentrant ones make and use their conditions faster in CPython.
+        self.lock = threading.RLock()
         self.numbers = itertools.count(1)
         self.shared: deque[_Parcel] = deque()
         self.servers: dict[str, deque[_Parcel]] = {}
@@ -99,7 +100,9 @@ class _Topic:
         waiter.condition.notify()
 
     def heard(self, server: str | None) -> bool:
-        return any(server is None or listener.server == server for listener in self.listeners)
+        if server is None:
+            return bool(self.listeners)
+        return any(listener.server == server for listener in self.listeners)
 
     def queue(self, server: str | None) -> deque[_Parcel]:
         return self.shared if server is None else self.servers.setdefault(server, deque())
@@ -155,6 +158,7 @@ class _Ear(Listener):
         self.server = server
         self.fanouts: deque[_Parcel] = deque()
         self._topic = topic
+        self._spare: list[_Waiter] = []
         self._closed = False
         self._forget = forget
 
@@ -166,19 +170,22 @@ class _Ear(Listener):
             parcel = topic.take(self)
             if parcel is not None:
                 return parcel
-            waiter = _Waiter(self, topic.lock)
+            waiter = self._spare.pop() if self._spare else _Waiter(self, topic)
             topic.waiters.append(waiter)
             end = None if timeout is None else clock.monotonic() + timeout
             while waiter.parcel is None and not self._closed:
                 left = None if end is None else end - clock.monotonic()
                 if left is not None and left <= 0:
                     topic.waiters.remove(waiter)
+                    self._spare.append(waiter)
                     return None
                 clock.wait(waiter.condition, left)
             if waiter.parcel is not None and self._closed:
                 topic.put_back(waiter.parcel)
                 return None
-            return waiter.parcel
+            parcel, waiter.parcel = waiter.parcel, None
+            self._spare.append(waiter)
+            return parcel
 
     def close(self) -> None:
         with self._topic.lock:
@@ -269,13 +276,14 @@ class InprocBus(Bus):
 
 
 def _isolated(envelope: Envelope) -> Envelope:
-    context, arguments = codec.copy((envelope.context, envelope.arguments), envelope.method)
+    # The context's dictionary was made for this message and is only read: no copy is needed.
+    arguments = codec.copy(envelope.arguments, envelope.method)
     return Envelope(
         envelope.id,
         envelope.kind,
         envelope.target,
         envelope.method,
         arguments,
-        context,
+        envelope.context,
         envelope.expires,
     )

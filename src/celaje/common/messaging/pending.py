@@ -23,7 +23,7 @@ class Pending:
     __slots__ = ("_beat", "_condition", "_ending", "cause", "outcome")
 
     def __init__(self) -> None:
-        self._condition = threading.Condition(threading.Lock())
+        self._condition = threading.Condition()
         self._ending: Ending | None = None
         self._beat: float | None = None
         self.outcome: Outcome | None = None
