@@ -53,6 +53,7 @@ class Engine:
         self._claimed: set[str] = set()
         self._queued: set[str] = set()
         self._stopping = False
+        self._killed = False
         self._watchers: list[threading.Thread] = []
         # Tests of crashes look in at every boundary; see tests/crash.
         self.on_boundary: Callable[[str, Row], None] | None = None
@@ -76,6 +77,14 @@ class Engine:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for thread in self._watchers:
             thread.join(timeout=1)
+
+    def kill(self) -> None:
+        """End as `kill -9` would: no run of this engine writes anything any more, no lease is given back."""
+        with self._lock:
+            self._stopping = True
+            self._killed = True
+            self._lock.notify_all()
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def nudge(self, flow_id: str) -> None:
         """Run the flow on the engine's threads, unless it is already on its way here."""
@@ -146,8 +155,8 @@ class Engine:
         steps = flow.pop("steps")
         token = flow.pop("token")
         journal = Journal(self.flows, flow, steps)
-        if self.on_boundary:
-            journal.on_boundary = self.on_boundary
+        journal.on_boundary = self.on_boundary
+        journal.is_dead = lambda: self._killed
         request = RequestContext.from_dict(flow["context"])
         if token and self._unseal:
             request = replace(request, token=self._unseal(token))

@@ -30,6 +30,7 @@ class Journal:
         self._unwritten: list[Callable[[Transaction], None]] = []
         # Called before and after each step and write; the crash tests kill here.
         self.on_boundary: Callable[[str, Row], None] | None = None
+        self.is_dead: Callable[[], bool] = bool
 
     def boundary(self, where: str) -> None:
         if self.on_boundary:
@@ -203,6 +204,8 @@ class Journal:
             tx.execute(steps.insert().values(**step))
 
     def _write(self, unit: Callable[[Transaction], Any]) -> Any:
+        if self.is_dead():
+            raise LeaseLost
         pending = list(self._unwritten)
 
         def whole(tx: Transaction) -> Any:

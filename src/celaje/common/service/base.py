@@ -1,0 +1,242 @@
+"""A service in a process: which of its parts run here, and how they start and end.
+
+Derived from by each `<service>/service.py`. A process may run all parts (the all-in-one cloud) or some
+(`celaje service volume.api`); API and conductor open the database, scheduler and workers never do.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sqlalchemy import MetaData
+
+from celaje.common import clock
+from celaje.common.db import Database
+from celaje.common.db.schema import sync
+from celaje.common.flow import Engine, Flow, Flows, FlowTables
+from celaje.common.messaging.client import Client
+from celaje.common.messaging.server import Server
+from celaje.common.messaging.table import Messages
+from celaje.common.messaging.target import Target
+from celaje.common.periodic import Periodic
+from celaje.common.service.conductor import Conductor, ConductorMessages
+from celaje.common.service.ground import Ground
+from celaje.common.service.records import ServiceRecords
+from celaje.common.vault import Vault
+from celaje.common.wsgi import Api
+
+log = logging.getLogger(__name__)
+
+PARTS = ("api", "conductor", "scheduler", "worker")
+
+
+class Service:
+    """Class attributes say what the service is made of; `build_*` make the parts. A service without
+    messages has no `conductor_messages`; its flows, if it has any, run in its API processes."""
+
+    service_type: ClassVar[str]
+    metadata: ClassVar[MetaData]
+    migrations: ClassVar[Path]
+    flow_tables: ClassVar[FlowTables | None] = None
+    flows_declared: ClassVar[Iterable[Flow]] = ()
+    services_table: ClassVar[Any] = None
+    conductor_messages: ClassVar[type[ConductorMessages] | None] = None
+    conductor_binary: ClassVar[str] = ""
+
+    def __init__(self, ground: Ground, parts: Collection[str] = PARTS):
+        self.ground = ground
+        self.conf = ground.conf
+        self.parts = frozenset(parts)
+        self.boot = clock.new_uuid()
+        self.periodic = Periodic(self.service_type)
+        self.api: Api | None = None
+        self.conductor: Conductor | None = None
+        self.engine: Engine | None = None
+        self._servers: list[Server] = []
+        self._database: Database | None = None
+        self._flows: Flows | None = None
+        self.records: ServiceRecords | None = None
+        if self.parts & {"api", "conductor"}:
+            self._open_database()
+        if self.flow_tables is not None and self._database is not None:
+            self._make_flows()
+        if "conductor" in self.parts or (self.conductor_messages is None and "api" in self.parts):
+            self._make_engine()
+        if "api" in self.parts:
+            self.api = self.build_api()
+
+    # What a service builds.
+
+    def build_api(self) -> Api:
+        raise NotImplementedError
+
+    def build_conductor(self) -> Conductor:
+        """What the flows work with; the default has database and flows only."""
+        assert self.records is not None
+        return Conductor(self.database, self.flows, self.records)
+
+    def start_scheduler(self) -> None:
+        """Make and serve the scheduler, if the service has one."""
+
+    def start_workers(self) -> None:
+        """Make and serve the workers, if the service has some."""
+
+    def prepare(self) -> None:
+        """After the schema is there and before anything runs: rows that must always exist."""
+
+    # What they are built from.
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            raise RuntimeError(f"{self.service_type}: only API and conductor have the database")
+        return self._database
+
+    @property
+    def flows(self) -> Flows:
+        assert self._flows is not None
+        return self._flows
+
+    def client(self, table: type[Messages]) -> Client:
+        """A sender of `table`'s messages; timeouts are options of this service's configuration."""
+        return Client(table, self.ground.bus, self.conf)
+
+    def serve(
+        self,
+        table: type[Messages],
+        endpoint: Any,
+        *,
+        server: str | None = None,
+        threads: int = 8,
+    ) -> Server:
+        """Listen for `table`'s messages as `server` (default: this host) with `endpoint`."""
+        listener = Server(
+            self.ground.bus,
+            Target(table.topic, server or self.ground.host, exchange=table.exchange, version=table.version),
+            endpoint,
+            table,
+            threads=threads,
+            conf=self.conf,
+            on_orphan_reply=self._late,
+        )
+        listener.start()
+        self._servers.append(listener)
+        return listener
+
+    def report_as(
+        self,
+        binary: str,
+        table: type[Messages],
+        *,
+        host: str | None = None,
+        availability_zone: str = "nova",
+        details: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Send a heartbeat for one scheduler, worker or conductor, now and each report_interval."""
+        assert self.conductor_messages is not None
+        conductor = self.client(self.conductor_messages)
+        name = host or self.ground.host
+
+        def report() -> None:
+            conductor.report_service(
+                binary=binary,
+                host=name,
+                topic=table.topic,
+                availability_zone=availability_zone,
+                details={"boot": self.boot, **details()},
+            )
+
+        report.__name__ = f"report of {binary}"
+        self.periodic.every(self.conf.service.report_interval, report, at_once=True)
+
+    # Life.
+
+    def start(self) -> None:
+        self.prepare()
+        if self.engine:
+            self.engine.start(alone=self.ground.alone)
+        if "conductor" in self.parts and self.conductor_messages is not None:
+            self.serve(self.conductor_messages, self.conductor, threads=2)
+            if self.conductor_binary:
+                self.report_as(self.conductor_binary, self.conductor_messages, availability_zone="internal")
+        if "scheduler" in self.parts:
+            self.start_scheduler()
+        if "worker" in self.parts:
+            self.start_workers()
+        self.periodic.start()
+
+    def stop(self, grace: float = 10.0) -> None:
+        """Take nothing new, let running steps end within `grace` seconds, leave the rest to be resumed."""
+        self.periodic.stop()
+        if self.engine:
+            self.engine.stop(grace)
+        for server in reversed(self._servers):
+            server.stop(grace)
+        if self._database is not None:
+            self._database.close()
+
+    def kill(self) -> None:
+        """As kill -9 would end it: nothing is finished, nothing is written any more."""
+        self.periodic.stop()
+        if self.engine:
+            self.engine.kill()
+        for server in self._servers:
+            server.kill()
+        if self._database is not None:
+            self._database.close()
+
+    def _open_database(self) -> None:
+        conf = self.conf.database
+        url = conf.connection or f"sqlite:///{self.ground.state / f'{self.service_type}.db'}"
+        self._database = Database(
+            url,
+            max_pool_size=conf.max_pool_size,
+            max_overflow=conf.max_overflow,
+            pool_timeout=conf.pool_timeout,
+            synchronous=conf.sqlite_synchronous,
+        )
+        sync(self._database, self.service_type, self.metadata, self.migrations)
+        if self.services_table is not None:
+            self.records = ServiceRecords(self.services_table, self.conf.service.service_down_time)
+
+    def _make_flows(self) -> None:
+        assert self.flow_tables is not None
+        self._vault = Vault(self.ground.state / "vault.key")
+        self._flows = Flows(
+            self.database,
+            self.flow_tables,
+            self.flows_declared,
+            deadline_of=lambda option: getattr(self.conf.flows, option),
+            seal=self._vault.seal,
+        )
+        if self.conductor_messages is not None:
+            nudge = self.client(self.conductor_messages).run_flow
+            self._flows.nudge = lambda flow_id: nudge(flow_id=flow_id)
+
+    def _make_engine(self) -> None:
+        if self._flows is None:
+            return
+        self.conductor = self.build_conductor()
+        self.engine = Engine(
+            self._flows,
+            self.conductor,
+            owner=f"{self.ground.host}/{self.boot}",
+            threads=self.conf.flows.workers,
+            lease=self.conf.flows.lease,
+            poll_interval=self.conf.flows.poll_interval,
+            unseal=self._vault.unseal,
+        )
+        self.conductor.engine = self.engine
+        if self.conductor_messages is None:
+            self._flows.nudge = self.engine.nudge
+
+    def _late(self, envelope: Any, outcome: Any, seconds: float) -> None:
+        """A worker's step ended after its caller had left: the journal is told."""
+        step = (envelope.context or {}).get("step")
+        if not step or self.conductor_messages is None:
+            return
+        words = "ok" if outcome.error is None else f"error: {outcome.error.get('message', '')[:200]}"
+        self.client(self.conductor_messages).note_late_outcome(
+            flow_id=step[0], number=step[1], outcome=words, seconds=seconds
+        )

@@ -1,0 +1,104 @@
+"""Service records: which schedulers, conductors and workers there are, and who is up.
+
+Workers report to their conductor by cast (they have no database), the conductor writes here; the API's
+service lists and the schedulers' "is it up" read here. Options `report_interval`, `service_down_time`.
+"""
+
+import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, UniqueConstraint, select, update
+
+from celaje.common import clock
+from celaje.common.db import DuplicateRow, Json, Moment, Transaction, fetch_all, fetch_one
+
+Row = dict[str, Any]
+
+
+def service_table(metadata: MetaData) -> Table:
+    return Table(
+        "services",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("uuid", String(36), nullable=False, unique=True),
+        Column("binary", String(64), nullable=False),
+        Column("host", String(255), nullable=False),
+        Column("topic", String(255), nullable=False),
+        Column("availability_zone", String(255), nullable=False),
+        Column("disabled", Boolean, nullable=False),
+        Column("disabled_reason", String(255)),
+        Column("forced_down", Boolean, nullable=False),
+        Column("report_count", Integer, nullable=False),
+        Column("details", Json),
+        Column("created_at", Moment, nullable=False),
+        Column("updated_at", Moment),
+        Column("last_seen_at", Moment, nullable=False),
+        UniqueConstraint("host", "binary"),
+    )
+
+
+class ServiceRecords:
+    def __init__(self, table: Table, down_time: float):
+        self.table = table
+        self._down_time = datetime.timedelta(seconds=down_time)
+
+    def report(
+        self,
+        tx: Transaction,
+        *,
+        binary: str,
+        host: str,
+        topic: str,
+        availability_zone: str,
+        details: dict[str, Any] | None = None,
+    ) -> bool:
+        """Note that the service lives. True when it was not up before: what waits for it may go on."""
+        now = clock.now()
+        services = self.table
+        found = self.find(tx, binary, host)
+        if found is None:
+            try:
+                tx.execute(
+                    services.insert().values(
+                        uuid=clock.new_uuid(),
+                        binary=binary,
+                        host=host,
+                        topic=topic,
+                        availability_zone=availability_zone,
+                        disabled=False,
+                        forced_down=False,
+                        report_count=0,
+                        details=details,
+                        created_at=now,
+                        last_seen_at=now,
+                    )
+                )
+            except DuplicateRow:  # two conductors heard of it at once
+                return False
+            return True
+        values: Row = {"report_count": found["report_count"] + 1, "last_seen_at": now, "details": details}
+        tx.execute(update(services).where(services.c.id == found["id"]).values(**values))
+        return not self.is_up(found) or (details or {}).get("boot") != (found["details"] or {}).get("boot")
+
+    def is_up(self, row: Row) -> bool:
+        return not row["forced_down"] and clock.now() - row["last_seen_at"] <= self._down_time
+
+    def find(self, tx: Transaction, binary: str, host: str) -> Row | None:
+        services = self.table
+        return fetch_one(tx, select(services).where(services.c.binary == binary, services.c.host == host))
+
+    def list(self, tx: Transaction, *, binary: str | None = None, host: str | None = None) -> list[Row]:
+        statement = select(self.table).order_by(self.table.c.id)
+        if binary:
+            statement = statement.where(self.table.c.binary == binary)
+        if host:
+            statement = statement.where(self.table.c.host == host)
+        return fetch_all(tx, statement)
+
+    def change(self, tx: Transaction, record_id: int, **values: Any) -> None:
+        """`disabled`, `disabled_reason`, `forced_down`."""
+        values["updated_at"] = clock.now()
+        tx.execute(update(self.table).where(self.table.c.id == record_id).values(**values))
+
+    def delete(self, tx: Transaction, record_id: int) -> None:
+        tx.execute(self.table.delete().where(self.table.c.id == record_id))
