@@ -313,3 +313,16 @@ def test_broken_headers_never_raise_and_file_and_stream_agree_on_danger(images, 
             check(declared, streamed)
         except errors.Invalid as error:
             assert error.message.isprintable()
+
+
+@needs_qemu_img
+@pytest.mark.parametrize("gib", [1, 7, 512, 16 * 1024, 64 * 1024])
+def test_our_own_empty_qcow2_is_clean_for_qemu(tmp_path, gib):
+    path = tmp_path / "empty"
+    path.write_bytes(disk_format.empty_qcow2(gib << 30))
+    assert "No errors" in qemu_img("check", "-f", "qcow2", path)
+    assert json.loads(qemu_img("info", "--output=json", path))["virtual-size"] == gib << 30
+    assert inspect_file(path).virtual_size == gib << 30
+    qemu_img("resize", "-q", "-f", "qcow2", path, f"{gib + 1}G")
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 2M", path], check=True, capture_output=True)
+    assert "No errors" in qemu_img("check", "-f", "qcow2", path)

@@ -6,5 +6,15 @@ Nothing here runs a program: the headers are read by our own code, in constant m
 
 from celaje.common.disk_format.check import FormatMismatch, UnsafeImage, check, qemu_format
 from celaje.common.disk_format.inspector import Inspection, Inspector, inspect_file
+from celaje.common.disk_format.qcow2 import empty as empty_qcow2
 
-__all__ = ["FormatMismatch", "Inspection", "Inspector", "UnsafeImage", "check", "inspect_file", "qemu_format"]
+__all__ = [
+    "FormatMismatch",
+    "Inspection",
+    "Inspector",
+    "UnsafeImage",
+    "check",
+    "empty_qcow2",
+    "inspect_file",
+    "qemu_format",
+]

@@ -106,7 +106,7 @@ class FileStore(base.Store):
 
     def _open_partial(self, partial: Path) -> BinaryIO:
         while True:
-            file = open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode), "wb", buffering=0)
+            file = open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode), "wb", buffering=0)  # noqa: SIM115
             # Held while we write, so that `sweep` tells a dead writer's file from a living one's. If it
             # came between our opening and our locking, the name is gone: take it again.
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,0 +1,64 @@
+"""Drivers as the contract test wants them: each by a factory that can be called again (a restart)."""
+
+import pytest
+from oslo_config import cfg
+
+from celaje.common import processes
+from celaje.volume.drivers.fake import FakeDriver
+from celaje.volume.drivers.fake_state import FakeBackendState
+from celaje.volume.drivers.file import FileDriver
+
+HAS_QEMU_IMG = processes.find("qemu-img") is not None
+
+
+def _configure(driver_class, **overrides):
+    """The driver's option group, as a worker registers it."""
+    conf = cfg.ConfigOpts()
+    conf.register_opts(driver_class.options, group="fast")
+    conf([], default_config_files=[], default_config_dirs=[])
+    for name, value in overrides.items():
+        conf.set_override(name, value, group="fast")
+    return conf.fast
+
+
+def _make_file_driver(folder, **overrides):
+    driver = FileDriver(
+        _configure(FileDriver, volumes_dir=str(folder), **overrides), backend="fast", host="node-1"
+    )
+    driver.check_for_setup_error()
+    return driver
+
+
+def _make_fake_driver(state=None, **overrides):
+    driver = FakeDriver(_configure(FakeDriver, **overrides), backend="fast", host="node-1", state=state)
+    driver.check_for_setup_error()
+    return driver
+
+
+@pytest.fixture
+def configure():
+    return _configure
+
+
+@pytest.fixture
+def make_file_driver():
+    return _make_file_driver
+
+
+@pytest.fixture
+def make_fake_driver():
+    return _make_fake_driver
+
+
+@pytest.fixture(params=["fake", "fake-kept", "file-qcow2", "file-raw"])
+def start(request, tmp_path):
+    """A function that starts the worker's driver; what it starts later finds what was there before."""
+    if request.param == "file-qcow2" and not HAS_QEMU_IMG:
+        pytest.skip("qemu-img is not installed")
+    state = FakeBackendState()
+    return {
+        "fake": lambda: _make_fake_driver(state),
+        "fake-kept": lambda: _make_fake_driver(fake_state_path=str(tmp_path / "state.json")),
+        "file-qcow2": lambda: _make_file_driver(tmp_path / "volumes"),
+        "file-raw": lambda: _make_file_driver(tmp_path / "volumes", file_volume_format="raw"),
+    }[request.param]
