@@ -256,7 +256,12 @@ class InprocBus(Bus):
 
     def reply(self, delivery: Delivery, outcome: Outcome) -> bool:
         pending: Pending = delivery.pending  # type: ignore[attr-defined]
-        copied = Outcome(*codec.copy((outcome.result, outcome.error), delivery.envelope.method))
+        # An error's dictionary holds strings and details: it passes through the same copy.
+        name = delivery.envelope.method
+        if outcome.error is not None:
+            copied = Outcome(error=codec.copy(outcome.error, name))
+        else:
+            copied = Outcome(codec.copy(outcome.result, name))
         if self.faults.active and not self.faults.passes(
             "reply", delivery.envelope, partial(pending.resolve, copied)
         ):
