@@ -324,5 +324,7 @@ def test_our_own_empty_qcow2_is_clean_for_qemu(tmp_path, gib):
     assert json.loads(qemu_img("info", "--output=json", path))["virtual-size"] == gib << 30
     assert inspect_file(path).virtual_size == gib << 30
     qemu_img("resize", "-q", "-f", "qcow2", path, f"{gib + 1}G")
-    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 2M", path], check=True, capture_output=True)
+    subprocess.run(
+        ["qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 2M", path], check=True, capture_output=True
+    )
     assert "No errors" in qemu_img("check", "-f", "qcow2", path)
