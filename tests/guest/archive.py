@@ -1,7 +1,7 @@
 """Writes an initramfs archive (cpio, "newc" form) without the cpio command. Called by build.py.
 
-Format: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst: a 110-byte ASCII header, the name with
-its NUL, the content, each padded to 4 bytes; the archive ends with the entry TRAILER!!!.
+Format: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst: a 110-byte ASCII header,
+the name with its NUL, the content, each padded to 4 bytes; the archive ends with the entry TRAILER!!!.
 """
 
 import stat
@@ -11,7 +11,7 @@ from pathlib import Path
 def newc(folder: Path) -> bytes:
     """The archive of everything below `folder`, owned by root."""
     out = bytearray()
-    paths = [path for path in sorted(folder.rglob("*"))]
+    paths = sorted(folder.rglob("*"))
     for number, path in enumerate(paths, start=1):
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):

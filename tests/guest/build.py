@@ -1,7 +1,8 @@
 """Builds the test guest's bootable disk image from Debian's packages, without root rights.
 
-Called by the fixtures of tests that boot guests, or by hand: `python -m tests.guest.build`. Calls apt-get (download
-only), dpkg-deb, depmod, modprobe, ldd, strip, mke2fs, grub-mkimage, qemu-img; `install.sh` installs them.
+Called by the fixtures of tests that boot guests, or by hand: `python -m tests.guest.build`. Calls apt-get
+(download only), dpkg-deb, depmod, modprobe, ldd, strip, mke2fs, grub-mkimage, qemu-img; `install.sh`
+installs them.
 """
 
 import fcntl
@@ -39,7 +40,8 @@ def default_cache() -> Path:
 
 
 def guest_image(cache: Path | None = None) -> Path:
-    """The path of the bootable qcow2 image, built when the recipe changed. Safe to call from several processes."""
+    """The path of the bootable qcow2 image, built when the recipe changed. Safe to call from several
+    processes."""
     cache = cache or default_cache()
     cache.mkdir(parents=True, exist_ok=True)
     image = cache / f"guest-{recipe()}.qcow2"
@@ -160,8 +162,10 @@ def _early_root(work: Path, unpacked: Path, version: str) -> Path:
 
 def _root(work: Path, unpacked: Path, version: str) -> Path:
     root = work / "root"
-    folders = "bin sbin lib/x86_64-linux-gnu lib64 proc sys dev tmp run etc/dropbear root mnt usr/bin usr/sbin var boot"
-    for folder in folders.split():
+    folders = (
+        "bin sbin lib/x86_64-linux-gnu lib64 proc sys dev tmp run etc/dropbear root mnt usr/bin usr/sbin"
+    )
+    for folder in (*folders.split(), "var/log", "var/run", "boot"):
         (root / folder).mkdir(parents=True)
     shutil.copy(unpacked / "bin/busybox", root / "bin/busybox")
     for applet in _run(str(root / "bin/busybox"), "--list").split():

@@ -16,7 +16,7 @@ sync
 echo "BOOTS $boots"
 
 mkdir -p /etc/acpi/PWRF
-acpid 2>/dev/null
+acpid
 
 network_up() {
     ip link set "$1" up

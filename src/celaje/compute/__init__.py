@@ -1,1 +1,2 @@
-"""Compute (OpenStack's Nova): servers, flavors, key pairs. REST, conductor, scheduler, workers with drivers."""
+"""Compute (OpenStack's Nova): servers, flavors, key pairs. REST, conductor, scheduler, workers with
+drivers."""

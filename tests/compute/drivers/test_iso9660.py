@@ -5,24 +5,31 @@ import shutil
 import subprocess
 
 import pytest
+from tests.compute.drivers.builders import a_port, a_server
 
 from celaje.common.errors import DriverError
 from celaje.compute.drivers.metadata import metadata_files
 from celaje.compute.drivers.qemu.config_drive import write_config_drive
 from celaje.compute.drivers.qemu.iso9660 import SECTOR, write_image
-from tests.compute.drivers.builders import a_port, a_server
 
 
 def isoinfo(path, *arguments):
     assert shutil.which("isoinfo"), "isoinfo is missing: run tests/guest/install.sh"
-    done = subprocess.run(["isoinfo", "-i", str(path), *arguments], capture_output=True, timeout=20, check=True)
+    done = subprocess.run(
+        ["isoinfo", "-i", str(path), *arguments], capture_output=True, timeout=20, check=True
+    )
     return done.stdout
 
 
 @pytest.fixture
 def files():
     many = {f"many/file-number-{number:03}.txt": b"x" * number for number in range(60)}
-    return {"openstack/latest/meta_data.json": b'{"a": 1}', "empty": b"", "big": bytes(range(256)) * 40, **many}
+    return {
+        "openstack/latest/meta_data.json": b'{"a": 1}',
+        "empty": b"",
+        "big": bytes(range(256)) * 40,
+        **many,
+    }
 
 
 @pytest.mark.parametrize("names", ["-R", "-J"])

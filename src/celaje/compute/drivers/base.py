@@ -1,6 +1,7 @@
 """The interface between the compute worker and a hypervisor.
 
-The worker calls it, one step of a flow at a time; `fake.py` and `qemu/` implement it. No driver reaches a database.
+The worker calls it, one step of a flow at a time; `fake.py` and `qemu/` implement it. No driver reaches a
+database.
 """
 
 import enum
@@ -90,8 +91,8 @@ class ImageSource(TypedDict):
 
 
 Port = Mapping[str, Any]
-"""{"port_id", "mac_address", "network": {"id", "mtu"}, "fixed_ips": [{"ip_address", "subnet": {"cidr", "gateway_ip",
-"dns_nameservers"}}], "vif_type", "details"}"""
+"""{"port_id", "mac_address", "network": {"id", "mtu"}, "fixed_ips": [{"ip_address", "subnet": {"cidr",
+"gateway_ip", "dns_nameservers"}}], "vif_type", "details"}"""
 
 BlockDevice = Mapping[str, Any]
 """{"volume_id", "connection_info", "boot_index", "device_name", "delete_on_termination", "attachment_id"}"""
@@ -122,9 +123,9 @@ class NodeResources:
 
 
 class ComputeDriver(ABC):
-    """Every operation is idempotent, keyed by the server's uuid: called again after a crash it ends in the same
-    state. Operations on a server that the driver does not know raise UnknownServer, except `destroy`; what goes wrong
-    at the hypervisor raises DriverError. Operations on one server are called one at a time."""
+    """Every operation is idempotent, keyed by the server's uuid: called again after a crash it ends in the
+    same state. Operations on a server that the driver does not know raise UnknownServer, except `destroy`;
+    what goes wrong at the hypervisor raises DriverError. One server's operations come one at a time."""
 
     name: ClassVar[str]
 
@@ -156,7 +157,8 @@ class ComputeDriver(ABC):
         block_device_info: Sequence[BlockDevice] = (),
         config_drive: ConfigDrive | None = None,
     ) -> None:
-        """Build the disks and start the guest. Without an image the volume with boot_index 0 is the root disk."""
+        """Build the disks and start the guest. Without an image the volume with boot_index 0 is the root
+        disk."""
 
     @abstractmethod
     def destroy(self, server: Server) -> None:
@@ -171,7 +173,8 @@ class ComputeDriver(ABC):
 
     @abstractmethod
     def reboot(self, server: Server, hard: bool = False, timeout: float = 60) -> None:
-        """Soft: the guest shuts down within `timeout` seconds and starts; if it does not, a hard reboot is done."""
+        """Soft: the guest shuts down within `timeout` seconds and starts; if it does not, a hard reboot is
+        done."""
 
     @abstractmethod
     def pause(self, server: Server) -> None: ...
@@ -196,9 +199,14 @@ class ComputeDriver(ABC):
 
     @abstractmethod
     def attach_volume(
-        self, server: Server, connection_info: ConnectionInfo, device: str | None = None, serial: str | None = None
+        self,
+        server: Server,
+        connection_info: ConnectionInfo,
+        device: str | None = None,
+        serial: str | None = None,
     ) -> str:
-        """Plug a volume; the answer is the device's path as the guest should see it. `serial` is the volume's id."""
+        """Plug a volume; the answer is the device's path as the guest should see it. `serial` is the
+        volume's id."""
 
     @abstractmethod
     def detach_volume(self, server: Server, connection_info: ConnectionInfo) -> None:

@@ -1,7 +1,7 @@
 """The simulated hypervisor: any number of nodes in one process, latency and failures given as data.
 
-The compute worker drives it in the simulated cloud and in most tests. What it has "running" is a FakeCloudState, which
-outlives the driver object, and the process too when it has a file.
+The compute worker drives it in the simulated cloud and in most tests. What it has "running" is a
+FakeCloudState, which outlives the driver object, and the process too when it has a file.
 """
 
 import copy
@@ -49,7 +49,8 @@ class Failure:
 
 @dataclass
 class Behaviour:
-    """Latency in seconds and failures, by operation name (`spawn`, `attach_volume` ...); `*` is for all others."""
+    """Latency in seconds and failures, by operation name (`spawn`, `attach_volume` ...); `*` is for all
+    others."""
 
     latency: Mapping[str, float] = field(default_factory=dict)
     failures: Mapping[str, Failure | Sequence[int] | float] = field(default_factory=dict)
@@ -69,8 +70,9 @@ class Behaviour:
 class FakeCloudState:
     """The simulated guests, `servers`: {uuid: {...}}, and how often each operation was called, `calls`.
 
-    With a `folder` each guest is one JSON file there, replaced (never half-written) before an operation returns, so
-    that a killed process finds its guests again. No fsync: it is to survive the process, not the machine."""
+    With a `folder` each guest is one JSON file there, replaced (never half-written) before an operation
+    returns, so that a killed process finds its guests again. No fsync: it is to survive the process, not
+    the machine."""
 
     def __init__(self, folder: Path | None = None):
         self.folder = folder
@@ -123,7 +125,10 @@ class FakeDriver(ComputeDriver):
             return
         with self.state.lock:
             for uuid, guest in self.state.servers.items():
-                if guest["node"] in self.hosts and guest["power_state"] in (PowerState.RUNNING, PowerState.PAUSED):
+                if guest["node"] in self.hosts and guest["power_state"] in (
+                    PowerState.RUNNING,
+                    PowerState.PAUSED,
+                ):
                     guest["power_state"] = PowerState.SHUTDOWN
                     self.state.save(uuid)
 
@@ -229,7 +234,11 @@ class FakeDriver(ComputeDriver):
             return "".join(lines if length is None else lines[max(0, len(lines) - length) :])
 
     def attach_volume(
-        self, server: Server, connection_info: ConnectionInfo, device: str | None = None, serial: str | None = None
+        self,
+        server: Server,
+        connection_info: ConnectionInfo,
+        device: str | None = None,
+        serial: str | None = None,
     ) -> str:
         with self._operation("attach_volume", server), self.state.lock:
             return self._plug(self._guest(server), connection_info, device)
@@ -300,7 +309,8 @@ class FakeDriver(ComputeDriver):
 
 
 class _Operation:
-    """Around one operation: counts it, waits its latency, fails it when the behaviour says so, saves the guest."""
+    """Around one operation: counts it, waits its latency, fails it when the behaviour says so, saves the
+    guest."""
 
     def __init__(self, state: FakeCloudState, behaviour: Behaviour, operation: str, uuid: str):
         self.state, self.operation, self.uuid = state, operation, uuid

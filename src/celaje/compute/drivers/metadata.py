@@ -1,6 +1,7 @@
 """What a guest may read about itself, in OpenStack's and EC2's layout, as files for a config drive.
 
-The worker calls it and hands the files to a driver's `spawn`. Layout: Nova's "metadata" and "config drive" guides.
+The worker calls it and hands the files to a driver's `spawn`. Layout: Nova's "metadata" and "config drive"
+guides.
 """
 
 import base64
@@ -67,7 +68,9 @@ def _meta_data(server: Server) -> dict[str, Any]:
 
 
 def _network_data(network_info: Sequence[Port]) -> dict[str, Any]:
-    links, networks, services = [], [], []
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: list[dict[str, Any]] = []
     for port in network_info:
         link = f"tap{port['port_id'][:11]}"
         network = port.get("network") or {}
@@ -102,7 +105,9 @@ def _network_data(network_info: Sequence[Port]) -> dict[str, Any]:
     return {"links": links, "networks": networks, "services": unique}
 
 
-def _ec2(server: Server, network_info: Sequence[Port], block_device_info: Sequence[BlockDevice]) -> dict[str, Any]:
+def _ec2(
+    server: Server, network_info: Sequence[Port], block_device_info: Sequence[BlockDevice]
+) -> dict[str, Any]:
     addresses = [fixed["ip_address"] for port in network_info for fixed in port.get("fixed_ips") or ()]
     first = next((address for address in addresses if ":" not in address), "")
     devices = {"ami": "vda", "root": "/dev/vda"}

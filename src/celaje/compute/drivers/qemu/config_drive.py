@@ -1,6 +1,7 @@
 """The config drive: a small ISO 9660 image labelled `config-2` that cloud-init and its kin look for.
 
-The driver calls it when it builds a server; the files come from `metadata.py`. Source: Nova's config drive guide.
+The driver calls it when it builds a server; the files come from `metadata.py`. Source: Nova's config drive
+guide.
 """
 
 from pathlib import Path

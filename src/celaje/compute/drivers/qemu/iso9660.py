@@ -1,7 +1,7 @@
 """Writes small ISO 9660 images with Rock Ridge and Joliet names, without any external command.
 
-`config_drive.py` calls it. ECMA-119 for the volume and directory records, SUSP and RRIP 1.09 for POSIX names (Linux,
-BSD), Joliet for Windows. Everything fits in memory; times are the clock's.
+`config_drive.py` calls it. ECMA-119 for the volume and directory records, SUSP and RRIP 1.09 for POSIX
+names (Linux, BSD), Joliet for Windows. Everything fits in memory; times are the clock's.
 """
 
 import struct
@@ -13,6 +13,11 @@ from celaje.common.errors import DriverError
 
 SECTOR = 2048
 FIRST = 16  # the sectors before it belong to boot loaders
+
+# Where a folder lies, by name space (Joliet or not) and identity: first sector, length in bytes.
+Extents = dict[tuple[bool, int], tuple[int, int]]
+# Where a file lies: folder's identity and name, first sector.
+Places = dict[tuple[int, str], int]
 
 
 @dataclass
@@ -31,7 +36,7 @@ def write_image(label: str, files: Mapping[str, bytes]) -> bytes:
     position = FIRST + descriptors
     # Per tree: a path table in either byte order, then its directories, then (once) the files.
     tables: dict[bool, tuple[int, int]] = {}
-    extents: dict[tuple[bool, int], tuple[int, int]] = {}
+    extents: Extents = {}
     for joliet in (False, True):
         size = len(_path_table(folders, joliet, extents, "<", measure=True))
         tables[joliet] = (position, size)
@@ -40,7 +45,7 @@ def write_image(label: str, files: Mapping[str, bytes]) -> bytes:
             length = _sectors(len(_directory(folder, joliet, extents, {}, measure=True))) * SECTOR
             extents[joliet, id(folder)] = (position, length)
             position += length // SECTOR
-    places: dict[tuple[int, str], int] = {}
+    places: Places = {}
     contents: list[tuple[int, bytes]] = []
     for folder in folders:
         for name, content in sorted(folder.files.items()):
@@ -54,7 +59,7 @@ def write_image(label: str, files: Mapping[str, bytes]) -> bytes:
 
     for number, joliet in enumerate((False, True)):
         first, size = tables[joliet]
-        put(FIRST + number, _descriptor(label, joliet, position, first, size, extents[joliet, id(root)]))
+        put(FIRST + number, _descriptor(label, joliet, position, (first, size), extents[joliet, id(root)]))
         put(first, _path_table(folders, joliet, extents, "<"))
         put(first + _sectors(size), _path_table(folders, joliet, extents, ">"))
         for folder in folders:
@@ -105,7 +110,9 @@ def _plain(name: str, folder: bool, number: int) -> bytes:
     return short.encode() if folder else f"{short}.{tail};1".encode()
 
 
-def _path_table(folders: list[_Folder], joliet: bool, extents: dict, order: str, measure: bool = False) -> bytes:
+def _path_table(
+    folders: list[_Folder], joliet: bool, extents: Extents, order: str, measure: bool = False
+) -> bytes:
     out = bytearray()
     numbers = {id(folder): number for number, folder in enumerate(folders, start=1)}
     for folder in folders:
@@ -120,7 +127,9 @@ def _path_table(folders: list[_Folder], joliet: bool, extents: dict, order: str,
     return bytes(out)
 
 
-def _directory(folder: _Folder, joliet: bool, extents: dict, places: dict, measure: bool = False) -> bytes:
+def _directory(
+    folder: _Folder, joliet: bool, extents: Extents, places: Places, measure: bool = False
+) -> bytes:
     nowhere = (0, 0)
     itself = nowhere if measure else extents[joliet, id(folder)]
     above = nowhere if measure else extents[joliet, id(folder.parent or folder)]
@@ -138,7 +147,9 @@ def _directory(folder: _Folder, joliet: bool, extents: dict, places: dict, measu
         entries.append((name, _plain(name, False, place), extent, len(content), False))
     for name, plain, extent, length, is_folder in entries:
         encoded = name.encode("utf-16-be") if joliet else plain
-        records.append(_record(encoded, extent, length, is_folder, b"" if joliet else _posix(name, is_folder, False)))
+        records.append(
+            _record(encoded, extent, length, is_folder, b"" if joliet else _posix(name, is_folder, False))
+        )
     # Sorted by identifier (ECMA-119 9.3); a record never crosses a sector.
     out = bytearray()
     for record in records[:2] + sorted(records[2:], key=lambda item: item[33 : 33 + item[32]]):
@@ -171,19 +182,27 @@ def _posix(name: str | None, folder: bool, root: bool) -> bytes:
     return out
 
 
-def _descriptor(label: str, joliet: bool, sectors: int, table: int, table_size: int, root: tuple[int, int]) -> bytes:
+def _descriptor(
+    label: str, joliet: bool, sectors: int, table: tuple[int, int], root: tuple[int, int]
+) -> bytes:
     def text(value: str, size: int) -> bytes:
         if not joliet:
             return value.encode("ascii").ljust(size, b" ")[:size]
-        return value.encode("utf-16-be").ljust(size // 2 * 2, b" ").replace(b"  ", b"\0 ").ljust(size, b"\0")[:size]
+        return (
+            value.encode("utf-16-be")
+            .ljust(size // 2 * 2, b" ")
+            .replace(b"  ", b"\0 ")
+            .ljust(size, b"\0")[:size]
+        )
 
+    first, table_size = table
     now = clock.now()
     moment = now.strftime("%Y%m%d%H%M%S00").encode() + b"\0"
     never = b"0" * 16 + b"\0"
     out = bytes((2 if joliet else 1,)) + b"CD001\x01\0" + text("", 32) + text(label, 32) + bytes(8)
     out += _both(sectors) + (b"%/E" if joliet else b"").ljust(32, b"\0")  # %/E: UCS-2 level 3
     out += _both(1, 2) + _both(1, 2) + _both(SECTOR, 2) + _both(table_size)
-    out += struct.pack("<II", table, 0) + struct.pack(">II", table + _sectors(table_size), 0)
+    out += struct.pack("<II", first, 0) + struct.pack(">II", first + _sectors(table_size), 0)
     out += _record(b"\0", *root, True, b"")
     out += text("", 128) * 3 + text("CELAJE", 128) + text("", 37) * 3
     out += moment + moment + never + never + b"\x01\0"

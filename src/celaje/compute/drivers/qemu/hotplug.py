@@ -1,0 +1,168 @@
+"""Plugs volumes and NICs into a guest, running or not, and takes them out.
+
+The driver calls it with the server's lock held. The record changes first when something is plugged and last
+when it is taken out, so that after a crash the same call finds what is left to do.
+"""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.errors import DriverError
+from celaje.compute.drivers.base import Port, PowerState, free_device
+from celaje.compute.drivers.qemu import disks, network
+from celaje.compute.drivers.qemu.domain import Disk, Nic, port_name
+from celaje.compute.drivers.qemu.guest import Guest
+from celaje.compute.drivers.qemu.qmp import QmpClient, QmpError
+
+DETACH_TIMEOUT = 40.0
+RETRY_INTERVAL = 2.0
+PLUGGABLE = (PowerState.RUNNING, PowerState.PAUSED, PowerState.SHUTDOWN)
+
+
+def plug_volume(guest: Guest, volume: str, file: dict[str, Any], device: str | None) -> str:
+    """The device's path; see ComputeDriver.attach_volume."""
+    state = guest.require("have a volume attached", *PLUGGABLE)
+    domain = guest.domain
+    disk = domain.disk_of(volume)
+    fresh = disk is None
+    if disk is None:
+        taken = [entry.device for entry in domain.disks]
+        disk = Disk(
+            path=file["path"],
+            format=file["format"],
+            read_only=file["read_only"],
+            device=free_device(taken, device),
+            slot=domain.free_slot(),
+            volume=volume,
+        )
+        domain.disks.append(disk)
+        guest.save()
+    if state != PowerState.SHUTDOWN:
+        try:
+            with guest.qmp() as qmp:
+                if disk.node not in nodes_of(qmp):
+                    qmp.execute(
+                        "blockdev-add", disks.blockdev(disk.node, disk.path, disk.format, disk.read_only)
+                    )
+                if disk.device_id not in devices_of(qmp):
+                    qmp.execute("device_add", disk.qemu_device())
+        except QmpError:
+            if fresh:
+                _withdraw(guest, disk)
+            raise
+    return disk.device
+
+
+def _withdraw(guest: Guest, disk: Disk) -> None:
+    """QEMU refused the volume: leave nothing of it."""
+    with guest.qmp() as qmp:
+        if disk.node in nodes_of(qmp):
+            qmp.execute("blockdev-del", {"node-name": disk.node})
+    guest.domain.disks.remove(disk)
+    guest.save()
+
+
+def unplug_volume(guest: Guest, volume: str) -> None:
+    disk = guest.domain.disk_of(volume)
+    if disk is None:
+        return
+    if disk.boot:
+        raise DriverError(
+            f"Volume {volume} is the root disk of server {guest.domain.uuid}; it cannot be detached."
+        )
+    if guest.require("have a volume detached", PowerState.RUNNING, PowerState.SHUTDOWN) == PowerState.RUNNING:
+        with guest.qmp() as qmp:
+            remove_device(qmp, disk.device_id, guest.domain.uuid)
+            if disk.node in nodes_of(qmp):
+                qmp.execute("blockdev-del", {"node-name": disk.node})
+    guest.domain.disks.remove(disk)
+    guest.save()
+
+
+def extend_volume(guest: Guest, volume: str, size: int) -> None:
+    disk = guest.domain.disk_of(volume)
+    if disk is None:
+        raise DriverError(f"Volume {volume} is not attached to server {guest.domain.uuid}.")
+    if guest.require("have a volume extended", *PLUGGABLE) == PowerState.SHUTDOWN:
+        disks.grow(disk.path, disk.format, size)
+        return
+    with guest.qmp() as qmp:
+        if nodes_of(qmp)[disk.node]["image"]["virtual-size"] < size:
+            qmp.execute("block_resize", {"node-name": disk.node, "size": size}, timeout=60.0)
+
+
+def plug_interface(guest: Guest, port: Port) -> None:
+    domain = guest.domain
+    state = guest.require("have an interface attached", *PLUGGABLE)
+    netdev = network.netdev_of(port)
+    nic = domain.nic_of(port["port_id"])
+    if nic is None:
+        nic = Nic(dict(port), domain.free_slot())
+        domain.nics.append(nic)
+        guest.save()
+    if state == PowerState.SHUTDOWN:
+        return
+    device = network.nic_of(port, port_name(nic.slot), netdev is not None)
+    try:
+        with guest.qmp() as qmp:
+            if device["id"] in devices_of(qmp):
+                return
+            if netdev is not None:
+                _remove_netdev(qmp, netdev["id"])  # of an attempt that died half-way
+                qmp.execute("netdev_add", netdev)
+            qmp.execute("device_add", device)
+    except QmpError:
+        domain.nics.remove(nic)
+        guest.save()
+        raise
+
+
+def unplug_interface(guest: Guest, port_id: str) -> None:
+    nic = guest.domain.nic_of(port_id)
+    if nic is None:
+        return
+    if (
+        guest.require("have an interface detached", PowerState.RUNNING, PowerState.SHUTDOWN)
+        == PowerState.RUNNING
+    ):
+        with guest.qmp() as qmp:
+            remove_device(qmp, network.nic_id(port_id), guest.domain.uuid)
+            _remove_netdev(qmp, network.netdev_id(port_id))
+    guest.domain.nics.remove(nic)
+    guest.save()
+
+
+def _remove_netdev(qmp: QmpClient, name: str) -> None:
+    try:
+        qmp.execute("netdev_del", {"id": name})
+    except QmpError as error:
+        if error.details.get("error_class") != "DeviceNotFound":
+            raise
+
+
+def remove_device(qmp: QmpClient, name: str, server: str) -> None:
+    """Ask the guest to let go of a device until it does. Asked before its PCI driver is up it does not hear
+    it, so the request is repeated; QEMU refuses a repetition while the first may still be answered, which
+    is no failure."""
+    deadline = clock.monotonic() + DETACH_TIMEOUT
+    while clock.monotonic() < deadline:
+        if name not in devices_of(qmp):
+            return
+        try:
+            qmp.execute("device_del", {"id": name})
+        except QmpError as error:
+            if error.details.get("error_class") == "DeviceNotFound":
+                return
+        if qmp.wait_event("DEVICE_DELETED", RETRY_INTERVAL, device=name):
+            return
+    raise DriverError(f"The guest of server {server} did not let go of {name} within {DETACH_TIMEOUT:g} s.")
+
+
+def nodes_of(qmp: QmpClient) -> dict[str, dict[str, Any]]:
+    """QEMU's block nodes by name."""
+    return {node["node-name"]: node for node in qmp.execute("query-named-block-nodes", {"flat": True})}
+
+
+def devices_of(qmp: QmpClient) -> set[str]:
+    """The ids of the devices that have one."""
+    return {entry["name"] for entry in qmp.execute("qom-list", {"path": "/machine/peripheral"})}
