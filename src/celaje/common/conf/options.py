@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from oslo_config import cfg
 
+from celaje.common.messaging.options import OPTIONS as MESSAGING
+
 # Group name (None is [DEFAULT]) -> options: the shape of every service's OPTIONS.
 Options = Mapping[str | None, Sequence[cfg.Opt]]
 
@@ -38,19 +40,13 @@ def _default() -> list[cfg.Opt]:
         cfg.StrOpt("log_file", help="File to log to; standard error when not set."),
         cfg.StrOpt("log_dir", help="Folder that a relative log_file is in."),
         cfg.BoolOpt("use_json", default=False, help="Log one JSON object a line instead of plain text."),
-        cfg.StrOpt(
-            "transport_url",
-            default="inproc://",
-            secret=True,
-            help="Where messages go: inproc:// (this process), rabbit://user:password@host:5672/vhost with "
-            "further hosts after commas, or zmq://.",
-        ),
-        cfg.IntOpt(
-            "rpc_response_timeout",
-            default=60,
-            min=1,
-            help="Seconds a call waits for its answer, or for the next heartbeat of the one who works on it. "
-            "The work itself goes on after it.",
+        *MESSAGING,
+        cfg.FloatOpt(
+            "long_rpc_timeout",
+            default=1800,
+            min=0.001,
+            help="Seconds that a call for long work (copying an image, starting a guest) waits for its reply, "
+            "as long as the callee's heartbeats come.",
         ),
         cfg.StrOpt(
             "host",

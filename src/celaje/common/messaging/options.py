@@ -1,6 +1,7 @@
 """The options of the message layer, by oslo.messaging's names.
 
-Registered by `common/config.py`; clients find them through the timeouts that they are given.
+Registered with the common options (`common/conf/options.py`); clients find them through the timeouts that
+they are given.
 """
 
 from oslo_config import cfg
@@ -10,7 +11,8 @@ OPTIONS = [
         "transport_url",
         default="inproc://",
         secret=True,
-        help="Where the messages travel: inproc:// inside one process.",
+        help="Where messages go: inproc:// (this process), rabbit://user:password@host:5672/vhost with "
+        "further hosts after commas, or zmq://.",
     ),
     cfg.FloatOpt(
         "rpc_response_timeout",

@@ -13,6 +13,9 @@ class Mount:
         self._services = dict(services)
         self._root = root
 
+    def add(self, name: str, application: Application) -> None:
+        self._services[name] = application
+
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         name, slash, rest = path[1:].partition("/")
