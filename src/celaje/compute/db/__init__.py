@@ -1,0 +1,1 @@
+"""The compute service's database: tables and queries. Only its API and conductor import it."""

@@ -1,0 +1,33 @@
+"""The compute service's own errors, in Nova's words."""
+
+from celaje.common import errors
+
+
+class ServerNotFound(errors.NotFound):
+    text = "Instance {server} could not be found."
+
+
+class ServerBusy(errors.Conflict):
+    """The server's state does not allow the action (409)."""
+
+    text = "Cannot '{action}' instance {server} while it is in {attribute} {state}"
+
+
+class ServerLocked(errors.Conflict):
+    text = "Instance {server} is locked"
+
+
+class OverServerQuota(errors.OverQuota):
+    text = "Quota exceeded for {overs}: Requested {requested}, but already used {used} of {allowed} {overs}"
+
+
+class BuildFailed(errors.CelajeError):
+    """A server could not be built; `cause` says at which step and why."""
+
+    text = "Build of instance {server} aborted: {cause}"
+
+
+class ClaimRefused(errors.Conflict):
+    """Placement refused the claim at every candidate."""
+
+    text = "No candidate could take instance {server}: {refusals}"
