@@ -218,7 +218,7 @@ class FakeDriver(ComputeDriver):
 
     def suspend(self, server: Server) -> None:
         with self._operation("suspend", server):
-            self._change(server, "be suspended", PowerState.RUNNING, PowerState.SUSPENDED)
+            self._change(server, "be suspended", PowerState.RUNNING, PowerState.SUSPENDED, PowerState.PAUSED)
 
     def resume(self, server: Server) -> None:
         with self._operation("resume", server):
@@ -282,10 +282,12 @@ class FakeDriver(ComputeDriver):
             raise UnknownServer(server=server["uuid"])
         return guest
 
-    def _change(self, server: Server, words: str, before: PowerState, after: PowerState) -> None:
+    def _change(
+        self, server: Server, words: str, before: PowerState, after: PowerState, *also: PowerState
+    ) -> None:
         with self.state.lock:
             guest = self._guest(server)
-            if guest["power_state"] not in (before, after):
+            if guest["power_state"] not in (before, after, *also):
                 raise _refused(server, words, guest)
             guest["power_state"] = after
 

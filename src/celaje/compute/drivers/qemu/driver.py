@@ -92,7 +92,8 @@ class QemuDriver(ComputeDriver):
         for uuid in self.list_servers():
             guest = self._find(uuid)
             if guest is not None:
-                guest.is_running()  # writes down a process that was started just before we died
+                guest.is_running()
+                guest.save()  # with a process that was started just before we died
 
     def cleanup_host(self, stop_guests: bool = False) -> None:
         if stop_guests:
@@ -156,8 +157,7 @@ class QemuDriver(ComputeDriver):
 
         def add(path: str, form: str, **more: Any) -> None:
             taken = [disk.device for disk in built.disks]
-            device = free_device(taken, more.pop("device", None))
-            built.disks.append(Disk(path, form, device, built.free_slot(), **more))
+            built.disks.append(Disk(path, form, free_device(taken), built.free_slot(), **more))
 
         volumes = {volume_id(item["connection_info"]): item for item in block_device_info}
         root = next((item for item in block_device_info if item.get("boot_index") == 0), None)
@@ -176,8 +176,7 @@ class QemuDriver(ComputeDriver):
             add(str(folder / "swap.raw"), "raw")
         for volume, item in volumes.items():
             file = disks.volume_file(item["connection_info"])
-            wanted = item.get("device_name")
-            add(file["path"], file["format"], read_only=file["read_only"], volume=volume, device=wanted)
+            add(file["path"], file["format"], read_only=file["read_only"], volume=volume)
         for port in network_info:
             network.netdev_of(port)
             built.nics.append(Nic(dict(port), built.free_slot()))
@@ -255,16 +254,19 @@ class QemuDriver(ComputeDriver):
 
     def resume(self, server: Server) -> None:
         with self._guest(server) as guest:
-            state = guest.require("resume", PowerState.RUNNING, PowerState.PAUSED, PowerState.SUSPENDED)
-            if state == PowerState.SUSPENDED or guest.domain.saved:
+            if guest.domain.saved:
                 guest.resume()
+            else:
+                guest.require("resume", PowerState.RUNNING)
 
     def power_state(self, server: Server) -> PowerState:
-        with self._guest(server) as guest:
-            return guest.state()
+        # Without the lock, like the console: both are asked most while something else takes long.
+        guest = self._find(server["uuid"])
+        if guest is None:
+            raise UnknownServer(server=server["uuid"])
+        return guest.state()
 
     def console_output(self, server: Server, length: int | None = None) -> str:
-        # Without the lock: a console is read most while something else takes long.
         path = self._folder(server["uuid"]) / CONSOLE
         if server["uuid"] not in self.list_servers():
             raise UnknownServer(server=server["uuid"])
@@ -286,9 +288,10 @@ class QemuDriver(ComputeDriver):
         device: str | None = None,
         serial: str | None = None,
     ) -> str:
+        # `device` is a wish that a guest's kernel does not hear: it takes the first free letter.
         file = disks.volume_file(connection_info)
         with self._guest(server) as guest:
-            return hotplug.plug_volume(guest, serial or volume_id(connection_info), file, device)
+            return hotplug.plug_volume(guest, serial or volume_id(connection_info), file)
 
     def detach_volume(self, server: Server, connection_info: ConnectionInfo) -> None:
         with self._guest(server) as guest:

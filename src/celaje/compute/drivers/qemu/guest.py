@@ -7,6 +7,7 @@ Calls process.py for the process, qmp.py for what runs in it, domain.py for the 
 import contextlib
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,10 +55,16 @@ class Host:
     start_timeout: float = 30.0
     memory_timeout: float = 300.0
     children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def adopt(self, child: "subprocess.Popen[bytes]") -> None:
+        with self.guard:
+            self.children.append(child)
 
     def reap(self) -> None:
         """Collect children that ended, or they stay as zombies."""
-        self.children = [child for child in self.children if child.poll() is None]
+        with self.guard:
+            self.children = [child for child in self.children if child.poll() is None]
 
 
 class Guest:
@@ -70,29 +77,28 @@ class Guest:
         domains.save(self.domain, self.folder)
 
     def is_running(self) -> bool:
+        """Looks only, and writes nothing: callers need not hold the server's lock."""
         self.host.reap()
-        if process.is_alive(self.domain.process, self.domain.uuid):
-            return True
-        found = process.find(self.folder / domains.PIDFILE, self.domain.uuid)
-        if found != self.domain.process:
-            self.domain.process = found
-            self.save()
-        return found is not None
+        if not process.is_alive(self.domain.process, self.domain.uuid):
+            self.domain.process = process.find(self.folder / domains.PIDFILE, self.domain.uuid)
+        return self.domain.process is not None
 
     @contextmanager
-    def qmp(self, timeout: float = 10.0) -> Iterator[QmpClient]:
-        """A connection to the guest's first socket, or to the second when somebody sits on the first."""
+    def qmp(self, *, aside: bool = False, timeout: float = 10.0) -> Iterator[QmpClient]:
+        """A connection to the guest's first socket, or to the second when somebody sits on the first.
+        aside: the other way round, for questions that must not wait for a long operation."""
+        sockets = (domains.RESCUE, domains.AGENT) if aside else (domains.AGENT, domains.RESCUE)
         try:
-            client = QmpClient(self.folder / domains.AGENT, timeout)
+            client = QmpClient(self.folder / sockets[0], timeout)
         except QmpTimeout:
-            client = QmpClient(self.folder / domains.RESCUE, timeout)
+            client = QmpClient(self.folder / sockets[1], timeout)
         with client:
             yield client
 
     def state(self) -> PowerState:
         if not self.is_running():
             return PowerState.SUSPENDED if self.domain.saved else PowerState.SHUTDOWN
-        with self.qmp() as qmp:
+        with self.qmp(aside=True) as qmp:
             return STATES.get(qmp.execute("query-status")["status"], PowerState.NOSTATE)
 
     def require(self, operation: str, *accepted: PowerState) -> PowerState:
@@ -118,7 +124,7 @@ class Guest:
         )
         log = self.folder / LOG
         child = process.start(words, self.folder, log, () if incoming is None else (incoming,))
-        host.children.append(child)
+        host.adopt(child)
         self.domain.process = process.identify(child.pid)
         self.save()
         deadline = clock.monotonic() + host.start_timeout
@@ -136,9 +142,8 @@ class Guest:
         if self.is_running():
             process.end(self.domain.process, self.domain.uuid)
         self.host.reap()
-        if self.domain.process is not None:
-            self.domain.process = None
-            self.save()
+        self.domain.process = None
+        self.save()
 
     def shut_down(self, timeout: float) -> bool:
         """Press the power button and wait; True when the guest went by itself."""

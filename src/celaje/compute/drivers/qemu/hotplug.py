@@ -19,7 +19,7 @@ RETRY_INTERVAL = 2.0
 PLUGGABLE = (PowerState.RUNNING, PowerState.PAUSED, PowerState.SHUTDOWN)
 
 
-def plug_volume(guest: Guest, volume: str, file: dict[str, Any], device: str | None) -> str:
+def plug_volume(guest: Guest, volume: str, file: dict[str, Any]) -> str:
     """The device's path; see ComputeDriver.attach_volume."""
     state = guest.require("have a volume attached", *PLUGGABLE)
     domain = guest.domain
@@ -31,7 +31,7 @@ def plug_volume(guest: Guest, volume: str, file: dict[str, Any], device: str | N
             path=file["path"],
             format=file["format"],
             read_only=file["read_only"],
-            device=free_device(taken, device),
+            device=free_device(taken),
             slot=domain.free_slot(),
             volume=volume,
         )
