@@ -81,9 +81,6 @@ OPTIONS = {
         cfg.IntOpt("host_subset_size", default=1, min=1, help="Choose at random among so many best hosts."),
         cfg.IntOpt("max_instances_per_host", default=50, min=1, help="For NumInstancesFilter."),
         cfg.IntOpt("max_io_ops_per_host", default=8, min=1, help="For IoOpsFilter."),
-        cfg.StrOpt(
-            "aggregate_image_properties_isolation_namespace", help="Reserved: this filter is not there."
-        ),
     ],
     "scheduler": [
         cfg.IntOpt("max_attempts", default=3, min=1, help="Hosts that a server is tried on."),

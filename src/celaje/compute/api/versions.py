@@ -103,13 +103,13 @@ HISTORY: dict[tuple[int, int], str] = {
     (2, 95): "an evacuated server stays stopped",
     (2, 96): "servers show the zone they are pinned to",
     (2, 97): "shares of the file service",
-    (2, 98): "servers show properties of their image",
+    (2, 98): "servers show the properties of their image",
     (2, 99): "spice-direct consoles",
     (2, 100): "servers show their scheduler hints",
     (2, 101): "attaching a volume is answered at once",
-    (2, 102): "requests of server creation are checked more strictly",
-    (2, 103): "strict answers",
-    (2, 104): "strict answers of servers",
+    (2, 102): "flavors filter by name; unknown query parameters are refused everywhere",
+    (2, 103): "no os-volumes_boot",
+    (2, 104): "update can pin a server to its zone and unpin it",
 }
 
 

@@ -45,9 +45,11 @@ SERVERS = Table(
     Column("locked", Boolean, nullable=False),
     Column("locked_by", String(16)),
     Column("locked_reason", String(255)),
-    # The compute service (worker's topic server) and its hypervisor.
+    # The compute host and its hypervisor, as the API shows them, and the worker that serves them (one
+    # worker may serve many simulated hosts).
     Column("host", String(255)),
     Column("node", String(255)),
+    Column("worker", String(255)),
     Column("availability_zone", String(255)),
     Column("pinned_availability_zone", String(255)),
     Column("image_id", String(36)),
@@ -160,6 +162,9 @@ COMPUTE_NODES = Table(
     Column("uuid", String(36), nullable=False, unique=True),
     Column("host", String(255), nullable=False),
     Column("node", String(255), nullable=False),
+    Column("worker", String(255), nullable=False),
+    # Who would connect to a volume from here, as the driver says.
+    Column("connector", Json),
     Column("hypervisor_type", String(64), nullable=False),
     Column("hypervisor_version", Integer, nullable=False),
     Column("host_ip", String(64)),

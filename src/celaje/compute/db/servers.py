@@ -1,0 +1,255 @@
+"""Rows of servers and what belongs to one server: metadata, tags, ports, block devices.
+
+Called by API handlers and flows; every function takes the transaction first.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from celaje.common import clock
+from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_one
+from celaje.compute.db.tables import (
+    BLOCK_DEVICES,
+    INTERFACES,
+    SERVER_GROUP_MEMBERS,
+    SERVER_GROUPS,
+    SERVER_METADATA,
+    SERVER_TAGS,
+    SERVERS,
+)
+
+Row = dict[str, Any]
+
+_BY_ID = select(SERVERS).where(SERVERS.c.id == bindparam("id"))
+_INSERT = insert(SERVERS)
+_INSERT_METADATA = insert(SERVER_METADATA)
+_INSERT_TAGS = insert(SERVER_TAGS)
+_INSERT_DEVICES = insert(BLOCK_DEVICES)
+_INSERT_INTERFACES = insert(INTERFACES)
+_DEVICES_OF = (
+    select(BLOCK_DEVICES)
+    .where(BLOCK_DEVICES.c.server_id == bindparam("server_id"))
+    .order_by(BLOCK_DEVICES.c.created_at, BLOCK_DEVICES.c.id)
+)
+_INTERFACES_OF = (
+    select(INTERFACES)
+    .where(INTERFACES.c.server_id == bindparam("server_id"))
+    .order_by(INTERFACES.c.position, INTERFACES.c.created_at)
+)
+
+
+def get(tx: Transaction, server_id: str) -> Row | None:
+    """The server's row, deleted ones too."""
+    row = tx.execute(_BY_ID, {"id": server_id}).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def create(
+    tx: Transaction, row: Row, metadata: dict[str, str], tags: Iterable[str], devices: Sequence[Row]
+) -> None:
+    tx.execute(_INSERT, row)
+    if metadata:
+        tx.execute(
+            _INSERT_METADATA, [{"server_id": row["id"], "key": k, "value": v} for k, v in metadata.items()]
+        )
+    tags = list(tags)
+    if tags:
+        tx.execute(_INSERT_TAGS, [{"server_id": row["id"], "tag": tag} for tag in tags])
+    if devices:
+        tx.execute(_INSERT_DEVICES, list(devices))
+
+
+def change(tx: Transaction, server_id: str, **values: Any) -> bool:
+    """Attributes only; states change through states.py."""
+    statement = update(SERVERS).where(SERVERS.c.id == server_id, SERVERS.c.deleted.is_(False))
+    values.setdefault("updated_at", clock.now())
+    return tx.execute(statement.values(**values)).rowcount == 1
+
+
+def devices(tx: Transaction, server_id: str) -> list[Row]:
+    return [dict(row) for row in tx.execute(_DEVICES_OF, {"server_id": server_id}).mappings()]
+
+
+def device_of_volume(tx: Transaction, server_id: str, volume_id: str) -> Row | None:
+    return fetch_one(
+        tx,
+        select(BLOCK_DEVICES).where(
+            BLOCK_DEVICES.c.server_id == server_id, BLOCK_DEVICES.c.volume_id == volume_id
+        ),
+    )
+
+
+def add_device(tx: Transaction, row: Row) -> bool:
+    """False when the server has that volume already."""
+    try:
+        tx.execute(_INSERT_DEVICES, row)
+    except DuplicateRow:
+        return False
+    return True
+
+
+def change_device(tx: Transaction, device_id: str, **values: Any) -> bool:
+    statement = update(BLOCK_DEVICES).where(BLOCK_DEVICES.c.id == device_id)
+    return tx.execute(statement.values(updated_at=clock.now(), **values)).rowcount == 1
+
+
+def take_device(tx: Transaction, device_id: str, sources: Iterable[str], state: str, flow_id: str) -> bool:
+    """Put an attachment under a flow, if it is in one of the states."""
+    statement = update(BLOCK_DEVICES).where(
+        BLOCK_DEVICES.c.id == device_id, BLOCK_DEVICES.c.state.in_(list(sources))
+    )
+    values = {"state": state, "flow_id": flow_id, "updated_at": clock.now()}
+    return tx.execute(statement.values(**values)).rowcount == 1
+
+
+def remove_device(tx: Transaction, device_id: str) -> None:
+    tx.execute(delete(BLOCK_DEVICES).where(BLOCK_DEVICES.c.id == device_id))
+
+
+def interfaces(tx: Transaction, server_id: str) -> list[Row]:
+    return [dict(row) for row in tx.execute(_INTERFACES_OF, {"server_id": server_id}).mappings()]
+
+
+def interface(tx: Transaction, server_id: str, port_id: str) -> Row | None:
+    return fetch_one(
+        tx,
+        select(INTERFACES).where(INTERFACES.c.server_id == server_id, INTERFACES.c.port_id == port_id),
+    )
+
+
+def servers_of_port(tx: Transaction, port_id: str) -> list[Row]:
+    return fetch_all(tx, select(INTERFACES).where(INTERFACES.c.port_id == port_id))
+
+
+def put_interfaces(tx: Transaction, server_id: str, ports: Sequence[Row]) -> None:
+    """Write the server's ports down: {"info", "owned", "tag"} each, in their order; known ones are
+    renewed."""
+    now = clock.now()
+    known = {row["port_id"]: row for row in interfaces(tx, server_id)}
+    position = max((row["position"] for row in known.values()), default=-1)
+    fresh = []
+    for port in ports:
+        info = port["info"]
+        if info["port_id"] in known:
+            tx.execute(
+                update(INTERFACES)
+                .where(INTERFACES.c.server_id == server_id, INTERFACES.c.port_id == info["port_id"])
+                .values(info=info, mac_address=info["mac_address"])
+            )
+            continue
+        position += 1
+        fresh.append(
+            {
+                "server_id": server_id,
+                "port_id": info["port_id"],
+                "position": position,
+                "network_id": info["network"]["id"],
+                "mac_address": info["mac_address"],
+                "owned": port["owned"],
+                "tag": port.get("tag"),
+                "info": info,
+                "created_at": now,
+            }
+        )
+    if fresh:
+        tx.execute(_INSERT_INTERFACES, fresh)
+
+
+def remove_interface(tx: Transaction, server_id: str, port_id: str) -> None:
+    tx.execute(delete(INTERFACES).where(INTERFACES.c.server_id == server_id, INTERFACES.c.port_id == port_id))
+
+
+def metadata(tx: Transaction, server_id: str) -> dict[str, str]:
+    found = fetch_all(tx, select(SERVER_METADATA).where(SERVER_METADATA.c.server_id == server_id))
+    return {row["key"]: row["value"] for row in found}
+
+
+def set_metadata(tx: Transaction, server_id: str, items: dict[str, str], replace: bool) -> dict[str, str]:
+    """Merge the items in, or put them in the place of all there were; the result."""
+    table = SERVER_METADATA
+    before = {} if replace else metadata(tx, server_id)
+    gone = delete(table).where(table.c.server_id == server_id)
+    tx.execute(gone if replace else gone.where(table.c.key.in_(list(items))))
+    if items:
+        tx.execute(
+            _INSERT_METADATA, [{"server_id": server_id, "key": k, "value": v} for k, v in items.items()]
+        )
+    return {**before, **items}
+
+
+def remove_metadata(tx: Transaction, server_id: str, key: str) -> bool:
+    table = SERVER_METADATA
+    gone = tx.execute(delete(table).where(table.c.server_id == server_id, table.c.key == key))
+    return gone.rowcount == 1
+
+
+def tags(tx: Transaction, server_id: str) -> list[str]:
+    statement = select(SERVER_TAGS.c.tag).where(SERVER_TAGS.c.server_id == server_id)
+    return sorted(row["tag"] for row in fetch_all(tx, statement))
+
+
+def set_tags(tx: Transaction, server_id: str, wanted: Iterable[str]) -> None:
+    tx.execute(delete(SERVER_TAGS).where(SERVER_TAGS.c.server_id == server_id))
+    rows = [{"server_id": server_id, "tag": tag} for tag in dict.fromkeys(wanted)]
+    if rows:
+        tx.execute(_INSERT_TAGS, rows)
+
+
+def remove_tag(tx: Transaction, server_id: str, tag: str) -> bool:
+    table = SERVER_TAGS
+    gone = tx.execute(delete(table).where(table.c.server_id == server_id, table.c.tag == tag))
+    return gone.rowcount == 1
+
+
+def group_of(tx: Transaction, server_id: str) -> Row | None:
+    """The server group that the server is a member of."""
+    statement = (
+        select(SERVER_GROUPS)
+        .join(SERVER_GROUP_MEMBERS, SERVER_GROUP_MEMBERS.c.group_id == SERVER_GROUPS.c.id)
+        .where(SERVER_GROUP_MEMBERS.c.server_id == server_id)
+    )
+    return fetch_one(tx, statement)
+
+
+def group_hosts(tx: Transaction, group_id: str, but: str) -> dict[str, int]:
+    """How many members of the group, `but` this server, are on which host."""
+    statement = (
+        select(SERVERS.c.host)
+        .join(SERVER_GROUP_MEMBERS, SERVER_GROUP_MEMBERS.c.server_id == SERVERS.c.id)
+        .where(
+            SERVER_GROUP_MEMBERS.c.group_id == group_id,
+            SERVERS.c.deleted.is_(False),
+            SERVERS.c.host.is_not(None),
+            SERVERS.c.id != but,
+        )
+    )
+    hosts: dict[str, int] = {}
+    for row in fetch_all(tx, statement):
+        hosts[row["host"]] = hosts.get(row["host"], 0) + 1
+    return hosts
+
+
+def bury(tx: Transaction, server_id: str) -> None:
+    """The server is gone: its row stays for administrators, what belonged to it goes."""
+    now = clock.now()
+    tx.execute(
+        update(SERVERS)
+        .where(SERVERS.c.id == server_id)
+        .values(
+            deleted=True,
+            deleted_at=now,
+            terminated_at=now,
+            updated_at=now,
+            vm_state="deleted",
+            task_state=None,
+            flow_id=None,
+            power_state=0,
+            progress=0,
+            admin_password=None,
+        )
+    )
+    for table in (BLOCK_DEVICES, INTERFACES, SERVER_TAGS):
+        tx.execute(delete(table).where(table.c.server_id == server_id))
+    tx.execute(delete(SERVER_GROUP_MEMBERS).where(SERVER_GROUP_MEMBERS.c.server_id == server_id))

@@ -1,0 +1,105 @@
+"""Every message inside the compute service: to whom, call or cast, its timeout.
+
+Server, port and block device dictionaries are those of `drivers/base.py`.
+"""
+
+from typing import Any
+
+from celaje.common.messaging import Messages, call, cast, fanout
+from celaje.common.service import ConductorMessages
+
+
+class ComputeConductorMessages(ConductorMessages):
+    topic = "compute-conductor"
+
+    @cast()
+    def report_hosts(self, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> None:
+        """A worker lives and serves these hosts: {host: {"nodes": {node: resources}, "connector": ...}}."""
+
+    @cast()
+    def report_guests(self, worker: str, guests: dict[str, int], complete: bool) -> None:
+        """Power states by server, of those that changed, or (`complete`) of all guests there are."""
+
+    @cast()
+    def ask_aggregates(self) -> None:
+        """A scheduler has started and knows no aggregates."""
+
+
+class ComputeSchedulerMessages(Messages):
+    topic = "compute-scheduler"
+
+    @call()
+    def select_destinations(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Candidates for one server, best first: {"hosts": [{"host", "node", "worker", "provider"}],
+        "filters": [{"name", "before", "after", "removed"}]}. Raises NoValidHost."""
+
+    @fanout()
+    def update_hosts(self, worker: str, hosts: dict[str, dict[str, Any]]) -> None:
+        """What a worker's hosts have and use now."""
+
+    @fanout()
+    def update_aggregates(
+        self, aggregates: list[dict[str, Any]], disabled: list[str], providers: dict[str, str]
+    ) -> None:
+        """All aggregates ({"name", "hosts", "metadata"}), disabled or forced-down hosts, and the resource
+        providers by "host/node"."""
+
+    @fanout()
+    def return_resources(self, host: str, node: str, flavor: dict[str, Any]) -> None:
+        """A server has left the host; the worker's next report will say so too."""
+
+
+class ComputeWorkerMessages(Messages):
+    topic = "compute"
+
+    @fanout()
+    def report_now(self) -> None:
+        """A scheduler or conductor has started: tell it what there is."""
+
+    @call(timeout="long_rpc_timeout")
+    def spawn(
+        self,
+        server: dict[str, Any],
+        image: dict[str, Any] | None,
+        network_info: list[dict[str, Any]],
+        block_device_info: list[dict[str, Any]],
+        config_drive: bool,
+    ) -> dict[str, Any]:
+        """Build and start the guest; {"power_state", "root_device_name"}."""
+
+    @call(timeout="long_rpc_timeout")
+    def destroy(self, server: dict[str, Any]) -> None:
+        """Leave nothing of the guest; nothing to do when there is none."""
+
+    @call(timeout="long_rpc_timeout")
+    def change_power(self, server: dict[str, Any], operation: str, timeout: float) -> int:
+        """`operation`: power_on, power_off, reboot, reboot_hard, pause, unpause, suspend, resume. Answers
+        the power state after it."""
+
+    @call()
+    def console_output(self, server: dict[str, Any], length: int | None) -> str:
+        """The last lines of the serial console."""
+
+    @call()
+    def power_state(self, server: dict[str, Any]) -> int:
+        """The guest's power state now."""
+
+    @call()
+    def attach_volume(self, server: dict[str, Any], block_device: dict[str, Any]) -> str:
+        """Plug a volume; the device's name as the guest sees it."""
+
+    @call()
+    def detach_volume(self, server: dict[str, Any], block_device: dict[str, Any]) -> None:
+        """Unplug a volume; nothing to do when it is not plugged."""
+
+    @call()
+    def extend_volume(self, server: dict[str, Any], block_device: dict[str, Any], new_size: int) -> None:
+        """Show the guest a plugged volume's new size, in GiB."""
+
+    @call()
+    def attach_interface(self, server: dict[str, Any], port: dict[str, Any]) -> None:
+        """Plug a port."""
+
+    @call()
+    def detach_interface(self, server: dict[str, Any], port: dict[str, Any]) -> None:
+        """Unplug a port; nothing to do when it is not plugged."""
