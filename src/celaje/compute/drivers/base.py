@@ -104,6 +104,16 @@ ConfigDrive = Mapping[str, bytes]
 """Paths such as `openstack/latest/meta_data.json` and their content; see `metadata.py`."""
 
 
+TRAITS = (
+    "COMPUTE_NODE",
+    "COMPUTE_IMAGE_TYPE_QCOW2",
+    "COMPUTE_IMAGE_TYPE_RAW",
+    "COMPUTE_NET_ATTACH_INTERFACE",
+    "COMPUTE_VOLUME_EXTEND",
+)
+"""What every driver here can do, in the names of os-traits."""
+
+
 @dataclass
 class NodeResources:
     """One hypervisor's inventory and use; sizes in MiB and GiB."""
@@ -118,7 +128,7 @@ class NodeResources:
     hypervisor_type: str = "fake"
     hypervisor_version: int = 1000
     cpu_info: dict[str, Any] = field(default_factory=dict)
-    traits: list[str] = field(default_factory=list)
+    traits: list[str] = field(default_factory=lambda: list(TRAITS))
     image_formats: list[str] = field(default_factory=lambda: ["raw", "qcow2"])
 
 

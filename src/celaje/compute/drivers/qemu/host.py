@@ -6,24 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from celaje.compute.drivers.base import NodeResources
+from celaje.compute.drivers.base import TRAITS, NodeResources
 from celaje.compute.drivers.qemu.domain import Domain
 from celaje.compute.drivers.qemu.probe import Findings
 
 GIB = 1 << 30
-# os-traits names. Processor traits only with KVM: under TCG guests do not get the host's processor.
-TRAITS = [
-    "COMPUTE_NODE",
-    "COMPUTE_IMAGE_TYPE_QCOW2",
-    "COMPUTE_IMAGE_TYPE_RAW",
-    "COMPUTE_NET_ATTACH_INTERFACE",
-    "COMPUTE_VOLUME_EXTEND",
-]
+# Processor traits only with KVM: under TCG guests do not get the host's processor.
 CPU_TRAITS = {
     "aes": "HW_CPU_X86_AESNI",
     "avx": "HW_CPU_X86_AVX",
     "avx2": "HW_CPU_X86_AVX2",
-    "sse42": "HW_CPU_X86_SSE42",
+    "sse4_2": "HW_CPU_X86_SSE42",
     "vmx": "HW_CPU_X86_VMX",
     "svm": "HW_CPU_X86_SVM",
 }
@@ -68,6 +61,6 @@ def cpu_info(path: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
         "arch": os.uname().machine,
         "model": found.get("model name", "unknown"),
         "vendor": found.get("vendor_id", "unknown"),
-        "features": [flag.replace("_", "") for flag in found.get("flags", "").split()],
+        "features": found.get("flags", "").split(),
         "topology": {"sockets": 1, "cores": os.cpu_count() or 1, "threads": 1},
     }

@@ -1,7 +1,9 @@
 """Turns a port of the network service into QEMU's netdev and NIC device.
 
 The driver calls it for the command line and for hot-plugging. `user` (slirp) needs no rights and no set-up:
-each port is a private net with the port's own address, behind the host. Guests on it cannot see each other.
+each port is a private net with the port's own address, behind the host. Guests on it cannot see
+each other. Mind that slirp connects as the QEMU process does: the gateway's address is this host's loopback
+to the guest, and 169.254.169.254 is whatever answers there to the host.
 """
 
 from ipaddress import IPv4Network, ip_address, ip_network
