@@ -1,0 +1,56 @@
+"""Entry point of the `celaje` command. Subcommands are imported when they are called: `--help` is instant."""
+
+import importlib
+import sys
+
+import click
+
+from celaje import __version__
+from celaje.cli.failure import Failure
+
+# command -> (module, one line for the overview)
+COMMANDS = {
+    "up": ("celaje.cli.up", "Start a whole cloud in this terminal."),
+    "status": ("celaje.cli.status", "Tell from outside what is up."),
+    "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),
+}
+
+
+class Lazy(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(COMMANDS[name][0]).command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy)
+@click.version_option(__version__, prog_name="celaje")
+def cli() -> None:
+    """OpenStack's component architecture, started by one command.
+
+    Begin with `celaje up`; unmodified OpenStack clients then work against it.
+    """
+
+
+def main() -> None:
+    try:
+        cli(standalone_mode=False)
+    except Failure as failure:
+        failure.show()
+        sys.exit(failure.code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The process in which the cloud lives: started by granian for `celaje up`, ended by its signals.
+
+Starts the cloud, seeds it, writes clouds.yaml, prints the welcome, and hands granian the WSGI application.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+from multiprocessing import util
+from pathlib import Path
+from typing import Any
+
+from celaje.cli.failure import Failure
+
+
+class Loader:
+    """Called by granian in the worker process; returns the WSGI application."""
+
+    def __init__(self, settings: dict[str, Any]):
+        self._settings = settings
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        try:
+            return self._start()
+        except Failure as failure:
+            failure.show()
+        except Exception as error:
+            self._explain(error)
+        # Nothing of this process is worth a clean end: the cloud did not start.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
+
+    def _start(self) -> Any:
+        _die_with_parent(self._settings["parent"])
+        # Until the server takes the signals over, Ctrl-C just ends the start.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        from celaje.cli.all_in_one import AllInOne
+
+        cloud = AllInOne(self._settings)
+        cloud.start()
+        _at_exit(cloud.stop)
+        _quicken()
+        return cloud.application
+
+    def _explain(self, error: Exception) -> None:
+        from celaje.common.errors import CelajeError, ConfigurationError
+
+        if isinstance(error, ConfigurationError):
+            Failure(error.message, "Mend the configuration and start again.").show()
+            return
+        if self._settings["debug"] or not isinstance(error, CelajeError):
+            import traceback
+
+            log = Path(self._settings["state"]) / "start-failure.log"
+            log.write_text("".join(traceback.format_exception(error)))
+            Failure(f"The cloud could not start: {error}", f"The details are in {log}.").show()
+            return
+        Failure(f"The cloud could not start: {error.message}").show()
+
+
+def _die_with_parent(parent: int) -> None:
+    """Should the parent be killed, the kernel tells this process to end, so that nobody holds the state."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise Failure("The command was stopped while the cloud was starting.")
+
+
+def _at_exit(stop: Any) -> None:
+    # A process started by multiprocessing runs no atexit hooks; its finalizers are the place.
+    util.Finalize(None, stop, exitpriority=100)
+
+
+def _quicken() -> None:
+    """What is there now stays: the garbage collector need not walk it at each list of a thousand rows."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    # Handlers hold the interpreter lock only briefly; 5 ms slices would make small answers wait for big ones.
+    sys.setswitchinterval(0.002)
+    threading.current_thread().name = "server"
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(record))
+    temporary.replace(path)
