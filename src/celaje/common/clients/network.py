@@ -1,7 +1,133 @@
-"""The network service's public API, as the other services' flows and handlers use it."""
+"""The network service's public API, as the other services' flows and handlers use it.
 
+Ports are described in the form that compute's workers take: see `described`.
+"""
+
+from typing import Any
+
+from celaje.common import context
+from celaje.common.errors import NotFound
 from celaje.common.rest import RestClient
+from celaje.common.rest.client import operation, part
+
+Body = dict[str, Any]
 
 
 class NetworkClient(RestClient):
     service_type = "network"
+
+    def networks(self, **filters: Any) -> list[Body]:
+        return self.request("GET", "/v2.0/networks", query=filters).body["networks"]
+
+    def network(self, network_id: str) -> Body:
+        return self.request("GET", f"/v2.0/networks/{part(network_id)}").body["network"]
+
+    def subnets(self, network_id: str) -> list[Body]:
+        return self.request("GET", "/v2.0/subnets", query={"network_id": network_id}).body["subnets"]
+
+    def security_groups(self, **filters: Any) -> list[Body]:
+        return self.request("GET", "/v2.0/security-groups", query=filters).body["security_groups"]
+
+    def ports(self, **filters: Any) -> list[Body]:
+        return self.request("GET", "/v2.0/ports", query=filters).body["ports"]
+
+    def port(self, port_id: str) -> Body:
+        return self.request("GET", f"/v2.0/ports/{part(port_id)}").body["port"]
+
+    @operation
+    def describe_network(self, network_id: str) -> Body:
+        """{"id", "name", "mtu", "subnets": {subnet id: what a guest must know}}."""
+        network = self.network(network_id)
+        return describe_network(network, self.subnets(network_id))
+
+    @operation
+    def create_port(self, port: Body, known: list[str]) -> Body:
+        """Make a port of a server, or find the one that an earlier try made: a port with its device_id on
+        its network that is not among the `known` ones."""
+        if _repeated():
+            found = [
+                one
+                for one in self.ports(device_id=port["device_id"], network_id=port["network_id"])
+                if one["id"] not in known
+            ]
+            if found:
+                return min(found, key=lambda one: one.get("created_at") or "")
+        return self.request("POST", "/v2.0/ports", body={"port": port}).body["port"]
+
+    @operation
+    def update_port(self, port_id: str, changes: Body) -> Body:
+        """Bind (binding:host_id, device_id, device_owner) or change a port."""
+        answer = self.request("PUT", f"/v2.0/ports/{part(port_id)}", body={"port": changes})
+        return answer.body["port"]
+
+    @operation
+    def unbind_port(self, port_id: str) -> None:
+        """Give a port that the user brought back to him. A port that is gone is no error."""
+        changes = {"device_id": "", "device_owner": "", "binding:host_id": ""}
+        try:
+            self.request("PUT", f"/v2.0/ports/{part(port_id)}", body={"port": changes})
+        except NotFound:
+            return
+
+    @operation
+    def delete_port(self, port_id: str) -> None:
+        """A port that is gone is no error."""
+        try:
+            self.request("DELETE", f"/v2.0/ports/{part(port_id)}")
+        except NotFound:
+            return
+
+    @operation
+    def delete_ports_of(self, device_id: str, but: list[str]) -> list[str]:
+        """Delete every port with this device_id, `but` those; the ids. Takes back a creation of which only
+        the device is known."""
+        found = [one["id"] for one in self.ports(device_id=device_id) if one["id"] not in but]
+        for port_id in found:
+            self.delete_port(port_id)
+        return found
+
+
+def describe_network(network: Body, subnets: list[Body]) -> Body:
+    return {
+        "id": network["id"],
+        "name": network["name"],
+        "mtu": network.get("mtu"),
+        "subnets": {
+            subnet["id"]: {
+                "id": subnet["id"],
+                "cidr": subnet["cidr"],
+                "gateway_ip": subnet.get("gateway_ip"),
+                "dns_nameservers": subnet.get("dns_nameservers") or [],
+                "enable_dhcp": subnet.get("enable_dhcp", True),
+                "ip_version": subnet.get("ip_version", 4),
+            }
+            for subnet in subnets
+        },
+    }
+
+
+def described(port: Body, network: Body) -> Body:
+    """A port as workers and views need it: {"port_id", "mac_address", "network": {"id", "name", "mtu"},
+    "fixed_ips": [{"ip_address", "subnet": {...}}], "vif_type", "vnic_type", "details", "status"}."""
+    return {
+        "port_id": port["id"],
+        "mac_address": port.get("mac_address"),
+        "network": {key: network.get(key) for key in ("id", "name", "mtu")},
+        "fixed_ips": [
+            {
+                "ip_address": fixed["ip_address"],
+                "subnet": network["subnets"].get(fixed["subnet_id"], {"id": fixed["subnet_id"]}),
+            }
+            for fixed in port.get("fixed_ips") or []
+        ],
+        "vif_type": port.get("binding:vif_type"),
+        "vnic_type": port.get("binding:vnic_type", "normal"),
+        "details": port.get("binding:vif_details") or {},
+        "status": port.get("status"),
+    }
+
+
+def _repeated() -> bool:
+    """Whether this step may have been done before: only then is it worth looking."""
+    step = context.current().step
+    return step is not None and step.attempt > 1

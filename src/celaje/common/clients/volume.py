@@ -1,7 +1,146 @@
 """The volume service's public API, as the other services' flows and handlers use it."""
 
+from typing import Any
+
+from celaje.common import clock, context
+from celaje.common.errors import Conflict, NotFound, Unavailable
 from celaje.common.rest import RestClient
+from celaje.common.rest.client import operation, part
+
+Body = dict[str, Any]
+
+# How often and how long one step looks at a volume before it lets the flow sleep.
+_LOOK_EVERY = 0.02
+_LOOK_FOR = 2.0
+
+
+class VolumeStillPassing(Unavailable):
+    text = "Volume {volume} is still {status}."
+
+
+class VolumeUnusable(Conflict):
+    text = "Volume {volume} is {status}, not {wanted}."
 
 
 class VolumeClient(RestClient):
     service_type = "volume"
+    # 3.48: attachments with mode and connector in one; 3.71 the completion of an extension.
+    version = "3.71"
+
+    def volume(self, volume_id: str) -> Body:
+        return self.request("GET", f"/v3/volumes/{part(volume_id)}").body["volume"]
+
+    def snapshot(self, snapshot_id: str) -> Body:
+        return self.request("GET", f"/v3/snapshots/{part(snapshot_id)}").body["snapshot"]
+
+    @operation
+    def create_volume(self, volume: Body) -> Body:
+        """Make a volume, or find the one of this name that an earlier try made. Names are the caller's, and
+        unique."""
+        if _repeated():
+            query = {"name": volume["name"]}
+            found = self.request("GET", "/v3/volumes/detail", query=query).body["volumes"]
+            if found:
+                return found[0]
+        return self.request("POST", "/v3/volumes", body={"volume": volume}).body["volume"]
+
+    @operation
+    def await_volume(self, volume_id: str, wanted: str) -> Body:
+        """The volume once it has the status `wanted`. Raises VolumeUnusable when it ends elsewhere, and
+        VolumeStillPassing (the flow waits) when it takes its time."""
+        end = clock.monotonic() + _LOOK_FOR
+        while True:
+            volume = self.volume(volume_id)
+            status = volume["status"]
+            if status == wanted:
+                return volume
+            if not status.endswith("ing"):
+                raise VolumeUnusable(volume=volume_id, status=status, wanted=wanted)
+            if clock.monotonic() >= end:
+                raise VolumeStillPassing(volume=volume_id, status=status)
+            clock.sleep(_LOOK_EVERY)
+
+    @operation
+    def delete_volume(self, volume_id: str) -> None:
+        """A volume that is gone is no error."""
+        try:
+            self.request("DELETE", f"/v3/volumes/{part(volume_id)}")
+        except NotFound:
+            return
+
+    @operation
+    def delete_volume_named(self, name: str) -> None:
+        """Delete what `create_volume` may have made; nothing to do when it has not."""
+        for volume in self.request("GET", "/v3/volumes/detail", query={"name": name}).body["volumes"]:
+            self.delete_volume(volume["id"])
+
+    @operation
+    def create_attachment(self, volume_id: str, server_id: str, connector: Body | None = None) -> Body:
+        """Reserve the volume for the server (and connect it, with a connector), or find the attachment that
+        an earlier try made."""
+        if _repeated():
+            found = self._attachments(volume_id, server_id)
+            if found:
+                return found[0]
+        body: Body = {"volume_uuid": volume_id, "instance_uuid": server_id}
+        if connector is not None:
+            body["connector"] = connector
+        return self.request("POST", "/v3/attachments", body={"attachment": body}).body["attachment"]
+
+    @operation
+    def update_attachment(self, attachment_id: str, connector: Body) -> Body:
+        """Connect: the answer has connection_info."""
+        answer = self.request(
+            "PUT", f"/v3/attachments/{part(attachment_id)}", body={"attachment": {"connector": connector}}
+        )
+        return answer.body["attachment"]
+
+    @operation
+    def complete_attachment(self, attachment_id: str) -> None:
+        """The volume is plugged: it becomes in-use."""
+        self.request("POST", f"/v3/attachments/{part(attachment_id)}/action", body={"os-complete": {}})
+
+    @operation
+    def delete_attachment(self, attachment_id: str) -> None:
+        """An attachment that is gone is no error."""
+        try:
+            self.request("DELETE", f"/v3/attachments/{part(attachment_id)}")
+        except NotFound:
+            return
+
+    @operation
+    def delete_attachments_of(self, volume_id: str, server_id: str) -> None:
+        """Take back what `create_attachment` may have made."""
+        for attachment in self._attachments(volume_id, server_id):
+            self.delete_attachment(attachment["id"])
+
+    @operation
+    def begin_detaching(self, volume_id: str) -> None:
+        """in-use -> detaching, so that nobody else begins; again is no error."""
+        try:
+            self._action(volume_id, {"os-begin_detaching": None})
+        except Conflict:
+            if self.volume(volume_id)["status"] != "detaching":
+                raise
+
+    @operation
+    def roll_detaching(self, volume_id: str) -> None:
+        self._action(volume_id, {"os-roll_detaching": None})
+
+    @operation
+    def complete_extend(self, volume_id: str, error: bool) -> None:
+        """Tell that the server sees the volume's new size, or that it could not be shown."""
+        self._action(volume_id, {"os-extend_volume_completion": {"error": error}})
+
+    def _action(self, volume_id: str, body: Body) -> None:
+        self.request("POST", f"/v3/volumes/{part(volume_id)}/action", body=body)
+
+    def _attachments(self, volume_id: str, server_id: str) -> list[Body]:
+        query = {"volume_id": volume_id, "instance_id": server_id}
+        return self.request("GET", "/v3/attachments", query=query).body["attachments"]
+
+
+def _repeated() -> bool:
+    """Whether this step may have been done before: only then is it worth looking."""
+    step = context.current().step
+    return step is not None and step.attempt > 1
