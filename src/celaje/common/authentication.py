@@ -12,12 +12,12 @@ from celaje.common.tokens import Token, Tokens
 from celaje.common.wsgi.request import Request
 
 # Keystone's [token] allow_expired_window: two days.
-_ALLOW_EXPIRED_WINDOW = 172800.0
+EXPIRED_WINDOW = 172800.0
 
 
 class Authentication:
     def __init__(
-        self, tokens: Tokens, revocations: Revocations, expired_window: float = _ALLOW_EXPIRED_WINDOW
+        self, tokens: Tokens, revocations: Revocations, expired_window: float = EXPIRED_WINDOW
     ):
         self._tokens = tokens
         self._revocations = revocations

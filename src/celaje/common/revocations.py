@@ -5,12 +5,16 @@ fanout at once, and read the list periodically to close the gap of a lost messag
 the OS-REVOKE extension of the Identity API.
 """
 
+import datetime
+import hashlib
 import threading
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from celaje.common.tokens import Token, TokenInvalid
+from celaje.common import clock
+from celaje.common.tokens import Token, TokenInvalid, moment, seconds
 
 
 class RevocationEvent(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
@@ -48,6 +52,51 @@ class RevocationEvent(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=T
                 self.expires_at is None or abs(token.expires_at - self.expires_at) < 1e-3,
             )
         )
+
+    def to_api(self) -> dict[str, Any]:
+        """The form of OS-REVOKE: times as ISO 8601, no id (it follows from the rest)."""
+        data: dict[str, Any] = {"issued_before": _stamp(self.issued_before)}
+        for field, name in _API_NAMES.items():
+            value = getattr(self, field)
+            if value is not None:
+                data[name] = _stamp(value) if field == "expires_at" else value
+        return data
+
+    @classmethod
+    def from_api(cls, data: dict[str, Any]) -> "RevocationEvent":
+        fields = {field: data[name] for field, name in _API_NAMES.items() if data.get(name) is not None}
+        if "expires_at" in fields:
+            fields["expires_at"] = _seconds(fields["expires_at"])
+        return new_event(_seconds(data["issued_before"]), **fields)
+
+
+# Fields and how OS-REVOKE calls them.
+_API_NAMES = {
+    "user_id": "user_id",
+    "project_id": "project_id",
+    "domain_id": "domain_id",
+    "role_id": "role_id",
+    "audit_id": "audit_id",
+    "audit_chain_id": "audit_chain_id",
+    "trust_id": "OS-TRUST:trust_id",
+    "application_credential_id": "application_credential_id",
+    "access_token_id": "OS-OAUTH1:access_token_id",
+    "expires_at": "expires_at",
+}
+
+
+def new_event(issued_before: float, **fields: Any) -> RevocationEvent:
+    """An event whose id follows from its content, so that it is the same one whichever way it comes."""
+    content = msgspec.json.encode([_stamp(issued_before), sorted(fields.items())])
+    return RevocationEvent(id=hashlib.sha256(content).hexdigest()[:32], issued_before=issued_before, **fields)
+
+
+def _stamp(value: float) -> str | None:
+    return clock.iso(moment(value), microseconds=True, zulu=True)
+
+
+def _seconds(text: str) -> float:
+    return seconds(datetime.datetime.fromisoformat(text.removesuffix("Z")))
 
 
 class Revocations:

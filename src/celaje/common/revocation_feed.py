@@ -1,0 +1,97 @@
+"""How revocation events reach every process that checks tokens: by fanout at once, by REST now and then.
+
+Identity sends `RevocationMessages`; each process starts one RevocationFeed for the Revocations that its
+services share. A message may be lost: the periodic read of identity's events closes that gap.
+"""
+
+import datetime
+import logging
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.errors import CelajeError
+from celaje.common.messaging.driver import Bus
+from celaje.common.messaging.server import Server
+from celaje.common.messaging.table import Messages, fanout
+from celaje.common.periodic import Periodic
+from celaje.common.rest.client import RestClient
+from celaje.common.revocations import RevocationEvent, Revocations
+from celaje.common.tokens import seconds
+
+log = logging.getLogger(__name__)
+
+_OVERLAP = datetime.timedelta(seconds=120)
+
+
+class RevocationMessages(Messages):
+    """From identity to every process that opens tokens."""
+
+    topic = "identity-revocations"
+
+    @fanout()
+    def revoked(self, events: list[dict[str, Any]]) -> None:
+        """These events count from now on; their form is that of `GET /v3/OS-REVOKE/events`."""
+
+
+class IdentityEvents(RestClient):
+    """Identity's list of events, read as this service itself."""
+
+    service_type = "identity"
+
+    def events(self, since: str | None = None) -> list[dict[str, Any]]:
+        return self.request("GET", "/v3/OS-REVOKE/events", query={"since": since}).body["events"]
+
+
+class RevocationFeed:
+    """One a process. `name` is unique among processes (host and boot id). `identity` None: nothing is read
+    (the process of identity itself, whose service reads its own rows). `poll_interval` in seconds."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        revocations: Revocations,
+        *,
+        name: str,
+        identity: IdentityEvents | None = None,
+        poll_interval: float = 30.0,
+        token_lifetime: float = 86400.0,
+    ):
+        self._revocations = revocations
+        self._identity = identity
+        self._token_lifetime = token_lifetime
+        self._last: str | None = None
+        self._server = Server(bus, RevocationMessages.target(name), self, RevocationMessages, threads=1)
+        self._periodic = Periodic("revocations")
+        if identity is not None:
+            self._periodic.every(poll_interval, self.catch_up, at_once=True)
+        self._periodic.every(600.0, self.forget)
+
+    def start(self) -> None:
+        # The ear first: what is revoked between the first read and the listening would be missed for a while.
+        self._server.start()
+        self._periodic.start()
+
+    def stop(self) -> None:
+        self._periodic.stop()
+        self._server.stop(1.0)
+
+    def revoked(self, events: list[dict[str, Any]]) -> None:
+        """Endpoint of RevocationMessages."""
+        for event in events:
+            self._revocations.add(RevocationEvent.from_api(event))
+
+    def catch_up(self) -> None:
+        """Read what identity has written since the last read (with an overlap: clocks differ)."""
+        assert self._identity is not None
+        asked_at = clock.now()
+        try:
+            events = self._identity.events(self._last)
+        except CelajeError as error:
+            log.warning("the revocation events could not be read: %s", error.message)
+            return
+        self.revoked(events)
+        self._last = clock.iso(asked_at - _OVERLAP, microseconds=True, zulu=True)
+
+    def forget(self) -> None:
+        """Drop events about tokens that have all expired."""
+        self._revocations.forget_before(seconds(clock.now()) - self._token_lifetime)

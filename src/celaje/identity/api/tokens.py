@@ -1,0 +1,163 @@
+"""Tokens: login, validation, revocation, and what one may log in to (`/v3/auth/...`)."""
+
+from typing import Any
+
+from celaje.common.errors import Unauthorized
+from celaje.common.tokens import Token
+from celaje.common.wsgi import Request, Response
+from celaje.identity.db import effective, projects
+from celaje.identity.errors import TokenNotFound
+from celaje.identity.login import issue
+
+_REFERENCE = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "name": {"type": "string"}},
+}
+_NAMED_USER = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "name": {"type": "string"},
+        "password": {"type": "string"},
+        "domain": _REFERENCE,
+    },
+}
+LOGIN = {
+    "type": "object",
+    "properties": {
+        "auth": {
+            "type": "object",
+            "properties": {
+                "identity": {
+                    "type": "object",
+                    "properties": {
+                        "methods": {"type": "array", "items": {"type": "string"}},
+                        "password": {"type": "object", "properties": {"user": _NAMED_USER}},
+                        "token": {
+                            "type": "object",
+                            "properties": {"id": {"type": "string"}},
+                            "required": ["id"],
+                        },
+                        "application_credential": {
+                            "type": "object",
+                            "properties": {
+                                "id": {"type": "string"},
+                                "name": {"type": "string"},
+                                "secret": {"type": "string"},
+                                "user": _NAMED_USER,
+                            },
+                        },
+                    },
+                    "required": ["methods"],
+                },
+                "scope": {
+                    "type": ["object", "string"],
+                    "properties": {
+                        "project": {
+                            "type": "object",
+                            "properties": {
+                                "id": {"type": "string"},
+                                "name": {"type": "string"},
+                                "domain": _REFERENCE,
+                            },
+                        },
+                        "domain": _REFERENCE,
+                        "system": {"type": "object", "properties": {"all": {"type": "boolean"}}},
+                        "OS-TRUST:trust": {"type": "object", "properties": {"id": {"type": "string"}}},
+                    },
+                },
+            },
+            "required": ["identity"],
+        }
+    },
+    "required": ["auth"],
+}
+
+
+def create(request: Request) -> Response:
+    with_catalog = "nocatalog" not in request.query
+    text, body = issue.login(request.service, request.body["auth"], with_catalog=with_catalog)
+    return Response({"token": body}, headers={"X-Subject-Token": text, "Vary": "X-Auth-Token"})
+
+
+def show(request: Request) -> Response:
+    token, text = _subject(request)
+    service = request.service
+    body = service.database.read(
+        lambda tx: issue.show(service, tx, token, with_catalog="nocatalog" not in request.query)
+    )
+    return Response({"token": body}, headers={"X-Subject-Token": text, "Vary": "X-Auth-Token"})
+
+
+def delete(request: Request) -> Response:
+    token, _ = _subject(request)
+    service = request.service
+    service.database.write(lambda tx: service.revoking.revoke(tx, {"audit_id": token.audit_ids[0]}))
+    return Response(headers={"Vary": "X-Auth-Token"})
+
+
+def _subject(request: Request) -> tuple[Token, str]:
+    """The token of X-Subject-Token, if the caller may see it. An unusable one is not found."""
+    text = request.header("X-Subject-Token")
+    if not text:
+        # A rule about the subject cannot hold without one.
+        request.authorize({})
+        raise TokenNotFound(id="None")
+    expired_for = 0.0
+    if request.query.get("allow_expired") and request.http.method in ("GET", "HEAD"):
+        expired_for = request.service.allow_expired_window
+    try:
+        token = request.service.tokens.open(text, expired_for)
+        request.service.revocations.check(token)
+    except Unauthorized as error:
+        # Who may not ask learns nothing, not even that there is no such token.
+        request.authorize({})
+        raise TokenNotFound(id=text[:255]) from error
+    request.authorize({"target.token.user_id": token.user_id})
+    return token, text
+
+
+def catalog(request: Request) -> dict[str, Any]:
+    token: Token = request.token
+    if not token.scope:
+        from celaje.identity.errors import ForbiddenAction
+
+        raise ForbiddenAction("The request you have made requires a scoped token.", action="catalog")
+    service = request.service
+    found = service.database.read(service.catalog.get).for_token(token.user_id, token.project_id)
+    return {"catalog": found, "links": {"next": None, "self": request.url, "previous": None}}
+
+
+def list_projects(request: Request) -> dict[str, Any]:
+    """Enabled projects on which the caller has a role."""
+    from celaje.identity.api import projects as view
+
+    user_id = request.context.user_id or ""
+
+    def query(tx):
+        ids, _, _ = effective.targets_of(tx, user_id)
+        return projects.list_by_ids(tx, ids, is_domain=False, enabled=True)
+
+    rows = request.service.database.read(query)
+    return view.collection(request, rows)
+
+
+def list_domains(request: Request) -> dict[str, Any]:
+    from celaje.identity.api import domains as view
+
+    user_id = request.context.user_id or ""
+
+    def query(tx):
+        _, ids, _ = effective.targets_of(tx, user_id)
+        return projects.list_by_ids(tx, ids, is_domain=True, enabled=True)
+
+    rows = request.service.database.read(query)
+    return view.collection(request, rows)
+
+
+def list_systems(request: Request) -> dict[str, Any]:
+    _, _, system = request.service.database.read(effective.targets_of, request.context.user_id or "")
+    return {
+        "system": [{"all": True}] if system else [],
+        "links": {"next": None, "self": request.url, "previous": None},
+    }

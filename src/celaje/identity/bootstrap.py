@@ -1,0 +1,225 @@
+"""The first content of an identity service: domain, projects, users, roles and catalog, as DevStack has them.
+
+Called at every start of an all-in-one cloud, and by the operator's first step of a larger one; makes what is
+missing, changes nobody's password, and brings the endpoints' URLs up to date.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from celaje.common import clock
+from celaje.common.db import Transaction, fetch_all
+from celaje.common.service import Service
+from celaje.identity.db.tables import (
+    ASSIGNMENTS,
+    ENDPOINTS,
+    IMPLIED_ROLES,
+    NO_DOMAIN,
+    PROJECTS,
+    REGIONS,
+    ROLES,
+    SERVICES,
+    USERS,
+)
+from celaje.identity.ids import new_id
+
+DOMAIN = "default"
+REGION = "RegionOne"
+SYSTEM = "system"
+
+PROJECT_NAMES = {
+    "admin": "Bootstrap project for initializing the cloud.",
+    "demo": "",
+    "alt_demo": "",
+    "service": "",
+}
+ROLE_NAMES = ("admin", "manager", "member", "reader", "service")
+IMPLICATIONS = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
+
+# user -> project -> roles
+HUMANS = {
+    "admin": {"admin": ("admin",), "demo": ("admin",), "alt_demo": ("admin",)},
+    "demo": {"demo": ("member",)},
+    "alt_demo": {"alt_demo": ("member",)},
+}
+SERVICE_ROLES = {"service": ("admin", "service")}
+
+# type, name, path below the public URL
+CATALOG = (
+    ("identity", "keystone", "/identity"),
+    ("image", "glance", "/image"),
+    ("block-storage", "cinder", "/volume/v3"),
+    ("volumev3", "cinderv3", "/volume/v3"),
+    ("compute", "nova", "/compute/v2.1"),
+    ("placement", "placement", "/placement"),
+    ("network", "neutron", "/network"),
+)
+INTERFACES = ("public", "internal", "admin")
+
+
+def bootstrap(
+    service: Service, admin_password: str, public_url: str, service_passwords: Mapping[str, str]
+) -> None:
+    """`admin_password` is also that of the users demo and alt_demo, as DevStack does it; `service_passwords`
+    has one for each service user. `public_url` has no slash at its end."""
+    wanted = dict.fromkeys(HUMANS, admin_password) | dict(service_passwords)
+    known = service.database.read(_user_ids)
+    # Hashing is slow on purpose: outside of the transaction, on all cores, and only for new users.
+    missing = [name for name in wanted if name not in known]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        hashes = dict(
+            zip(missing, pool.map(service.passwords.hash, (wanted[n] for n in missing)), strict=True)
+        )
+
+    def unit(tx: Transaction) -> None:
+        _domain(tx)
+        projects = {name: _project(tx, name, about) for name, about in PROJECT_NAMES.items()}
+        roles = _roles(tx)
+        users = _users(tx, hashes)
+        for name in wanted:
+            # What an operator took from a user stays taken; but the cloud keeps its admin and its services.
+            if name in hashes or name == "admin" or name in service_passwords:
+                for project, names in HUMANS.get(name, SERVICE_ROLES).items():
+                    for role in names:
+                        _assign(tx, users[name], "project", projects[project], roles[role])
+        _assign(tx, users["admin"], "system", SYSTEM, roles["admin"])
+        _assign(tx, users["admin"], "domain", DOMAIN, roles["admin"])
+        _catalog(tx, public_url)
+        service.catalog.changed_by(tx)
+        service.inference.changed_by(tx)
+
+    service.database.write(unit)
+
+
+def _user_ids(tx: Transaction) -> dict[str, str]:
+    rows = tx.execute(select(USERS.c.name, USERS.c.id).where(USERS.c.domain_id == DOMAIN))
+    return {name: user_id for name, user_id in rows}
+
+
+def _domain(tx: Transaction) -> None:
+    if tx.execute(select(PROJECTS.c.id).where(PROJECTS.c.id == DOMAIN)).first() is None:
+        _new_project(tx, DOMAIN, "Default", "The default domain", domain_id=NO_DOMAIN, parent_id=None)
+
+
+def _project(tx: Transaction, name: str, description: str) -> str:
+    known = select(PROJECTS.c.id).where(PROJECTS.c.domain_id == DOMAIN, PROJECTS.c.name == name)
+    found = tx.execute(known).scalar()
+    return found or _new_project(tx, new_id(), name, description, domain_id=DOMAIN, parent_id=DOMAIN)
+
+
+def _new_project(
+    tx: Transaction, project_id: str, name: str, description: str, *, domain_id: str, parent_id: str | None
+) -> str:
+    tx.execute(
+        insert(PROJECTS).values(
+            id=project_id,
+            name=name,
+            domain_id=domain_id,
+            parent_id=parent_id,
+            is_domain=parent_id is None,
+            enabled=True,
+            description=description,
+            options={},
+            extra={},
+        )
+    )
+    return project_id
+
+
+def _roles(tx: Transaction) -> dict[str, str]:
+    rows = tx.execute(select(ROLES.c.name, ROLES.c.id).where(ROLES.c.domain_id == NO_DOMAIN))
+    roles = {name: role_id for name, role_id in rows}
+    for name in ROLE_NAMES:
+        if name not in roles:
+            roles[name] = new_id()
+            # A role that everything stands on is not deleted by a slip (Keystone's option `immutable`).
+            options = {"immutable": True} if name in ("admin", "member", "reader") else {}
+            tx.execute(
+                insert(ROLES).values(
+                    id=roles[name], name=name, domain_id=NO_DOMAIN, options=options, extra={}
+                )
+            )
+            for prior, implied in IMPLICATIONS:
+                if implied == name:
+                    tx.execute(
+                        insert(IMPLIED_ROLES).values(
+                            prior_role_id=roles[prior], implied_role_id=roles[implied]
+                        )
+                    )
+    return roles
+
+
+def _users(tx: Transaction, hashes: Mapping[str, str]) -> dict[str, str]:
+    users = _user_ids(tx)
+    now = clock.now()
+    for name, hashed in hashes.items():
+        if name not in users:
+            users[name] = new_id()
+            tx.execute(
+                insert(USERS).values(
+                    id=users[name],
+                    name=name,
+                    domain_id=DOMAIN,
+                    enabled=True,
+                    password_hash=hashed,
+                    password_set_at=now,
+                    failed_logins=0,
+                    created_at=now,
+                    options={},
+                    extra={},
+                )
+            )
+    return users
+
+
+def _assign(tx: Transaction, user_id: str, target: str, target_id: str, role_id: str) -> None:
+    row = {
+        "actor": "user",
+        "actor_id": user_id,
+        "target": target,
+        "target_id": target_id,
+        "role_id": role_id,
+        "inherited": False,
+    }
+    known = select(ASSIGNMENTS.c.role_id).where(*(ASSIGNMENTS.c[name] == row[name] for name in row))
+    if tx.execute(known).first() is None:
+        tx.execute(insert(ASSIGNMENTS).values(**row))
+
+
+def _catalog(tx: Transaction, public_url: str) -> None:
+    if tx.execute(select(REGIONS.c.id).where(REGIONS.c.id == REGION)).first() is None:
+        tx.execute(insert(REGIONS).values(id=REGION, description="", extra={}))
+    services = {(row["type"], row["name"]): row for row in fetch_all(tx, select(SERVICES))}
+    endpoints: dict[tuple[str, str, str | None], dict[str, Any]] = {
+        (row["service_id"], row["interface"], row["region_id"]): row
+        for row in fetch_all(tx, select(ENDPOINTS))
+    }
+    for kind, name, path in CATALOG:
+        row = services.get((kind, name))
+        service_id = row["id"] if row else new_id()
+        if row is None:
+            tx.execute(insert(SERVICES).values(id=service_id, type=kind, name=name, enabled=True, extra={}))
+        for interface in INTERFACES:
+            _endpoint(
+                tx, endpoints.get((service_id, interface, REGION)), service_id, interface, public_url + path
+            )
+
+
+def _endpoint(tx: Transaction, row: dict[str, Any] | None, service_id: str, interface: str, url: str) -> None:
+    if row is None:
+        tx.execute(
+            insert(ENDPOINTS).values(
+                id=new_id(),
+                service_id=service_id,
+                interface=interface,
+                region_id=REGION,
+                url=url,
+                enabled=True,
+                extra={},
+            )
+        )
+    elif row["url"] != url:
+        tx.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == row["id"]).values(url=url))

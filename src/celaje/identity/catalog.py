@@ -1,0 +1,85 @@
+"""The service catalog as tokens carry it, made of the rows of services and endpoints."""
+
+import logging
+import re
+from typing import Any
+
+from sqlalchemy import select
+
+from celaje.common.db import Transaction, fetch_all
+from celaje.identity.db.tables import ENDPOINTS, SERVICES
+
+log = logging.getLogger(__name__)
+
+_SERVICES = (
+    select(SERVICES.c.id, SERVICES.c.type, SERVICES.c.name)
+    .where(SERVICES.c.enabled.is_(True))
+    .order_by(SERVICES.c.type, SERVICES.c.id)
+)
+_ENDPOINTS = (
+    select(
+        ENDPOINTS.c.id,
+        ENDPOINTS.c.service_id,
+        ENDPOINTS.c.interface,
+        ENDPOINTS.c.region_id,
+        ENDPOINTS.c.url,
+    )
+    .where(ENDPOINTS.c.enabled.is_(True))
+    .order_by(ENDPOINTS.c.interface.desc(), ENDPOINTS.c.id)
+)
+_PLACE = re.compile(r"[$%]\(([a-z_]+)\)s")
+KNOWN_PLACES = frozenset(("project_id", "tenant_id", "user_id"))
+
+
+class Catalog:
+    def __init__(self, services: list[dict[str, Any]]):
+        self._services = services
+        self._fixed = not any(_PLACE.search(e["url"]) for s in services for e in s["endpoints"])
+
+    @classmethod
+    def load(cls, tx: Transaction) -> "Catalog":
+        services = [
+            {"endpoints": [], "id": row["id"], "type": row["type"], "name": row["name"] or ""}
+            for row in fetch_all(tx, _SERVICES)
+        ]
+        by_id = {service["id"]: service for service in services}
+        for row in fetch_all(tx, _ENDPOINTS):
+            service = by_id.get(row["service_id"])
+            if service is not None:
+                service["endpoints"].append(
+                    {
+                        "id": row["id"],
+                        "interface": row["interface"],
+                        "region_id": row["region_id"],
+                        "url": row["url"],
+                        "region": row["region_id"],
+                    }
+                )
+        return cls(services)
+
+    def for_token(self, user_id: str, project_id: str | None) -> list[dict[str, Any]]:
+        """Services with their endpoints' URLs for this user and project. Without a project, endpoints
+        whose URL needs one are left out. Not to be changed by the caller."""
+        if self._fixed:
+            return self._services
+        values = {"user_id": user_id}
+        if project_id:
+            values |= {"project_id": project_id, "tenant_id": project_id}
+        return [{**service, "endpoints": _filled(service["endpoints"], values)} for service in self._services]
+
+
+def _filled(endpoints: list[dict[str, Any]], values: dict[str, str]) -> list[dict[str, Any]]:
+    found = []
+    for endpoint in endpoints:
+        places = _PLACE.findall(endpoint["url"])
+        if all(place in values for place in places):
+            url = _PLACE.sub(lambda match: values[match[1]], endpoint["url"])
+            found.append({**endpoint, "url": url})
+        elif not KNOWN_PLACES.issuperset(places):
+            log.error("Endpoint %s has a URL that cannot be filled in: %s", endpoint["id"], endpoint["url"])
+    return found
+
+
+def unknown_places(url: str) -> list[str]:
+    """The names in an endpoint's URL that no token can fill in."""
+    return [place for place in _PLACE.findall(url) if place not in KNOWN_PLACES]

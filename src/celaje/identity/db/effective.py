@@ -1,0 +1,104 @@
+"""Which roles a user has where, by all ways: own and group assignments, inherited ones.
+
+On the path of every login: statements are built once. What roles imply is added by `inference.py`.
+"""
+
+from typing import Any
+
+from sqlalchemy import bindparam, false, or_, select, true, union_all
+
+from celaje.common.db import Transaction
+from celaje.identity.db.tables import ASSIGNMENTS, MEMBERSHIPS, PROJECTS
+
+_A = ASSIGNMENTS.c
+_GROUPS_OF_USER = select(MEMBERSHIPS.c.group_id).where(MEMBERSHIPS.c.user_id == bindparam("user_id"))
+
+
+def _of_user(*conditions: Any) -> Any:
+    own = select(_A.role_id).where(_A.actor == "user", _A.actor_id == bindparam("user_id"), *conditions)
+    by_group = select(_A.role_id).where(_A.actor == "group", _A.actor_id.in_(_GROUPS_OF_USER), *conditions)
+    return union_all(own, by_group)
+
+
+_ON_PROJECT = _of_user(
+    or_(
+        (_A.target == "project") & (_A.target_id == bindparam("target_id")) & (_A.inherited == false()),
+        (_A.inherited == true()) & _A.target_id.in_(bindparam("above", expanding=True)),
+    )
+)
+_ON_DOMAIN = _of_user(_A.target == "domain", _A.target_id == bindparam("target_id"), _A.inherited == false())
+_ON_SYSTEM = _of_user(_A.target == "system", _A.inherited == false())
+_PARENT = select(PROJECTS.c.parent_id).where(PROJECTS.c.id == bindparam("id"))
+
+# Everything that somebody has, in one go: for the lists of what one can log in to.
+_ALL_OF_USER = union_all(
+    select(_A.target, _A.target_id, _A.inherited).where(
+        _A.actor == "user", _A.actor_id == bindparam("user_id")
+    ),
+    select(_A.target, _A.target_id, _A.inherited).where(
+        _A.actor == "group", _A.actor_id.in_(_GROUPS_OF_USER)
+    ),
+)
+_BELOW = select(PROJECTS.c.id).where(
+    or_(
+        PROJECTS.c.parent_id.in_(bindparam("above", expanding=True)),
+        PROJECTS.c.domain_id.in_(bindparam("above", expanding=True)),
+    )
+)
+
+
+def roles_on_project(tx: Transaction, user_id: str, project: dict[str, Any]) -> set[str]:
+    """Role ids. `project` is its row."""
+    above = ancestors(tx, project)
+    rows = tx.execute(_ON_PROJECT, {"user_id": user_id, "target_id": project["id"], "above": above})
+    return {row[0] for row in rows}
+
+
+def roles_on_domain(tx: Transaction, user_id: str, domain_id: str) -> set[str]:
+    return {row[0] for row in tx.execute(_ON_DOMAIN, {"user_id": user_id, "target_id": domain_id})}
+
+
+def roles_on_system(tx: Transaction, user_id: str) -> set[str]:
+    return {row[0] for row in tx.execute(_ON_SYSTEM, {"user_id": user_id})}
+
+
+def ancestors(tx: Transaction, project: dict[str, Any]) -> list[str]:
+    """Ids from the parent up to and with the domain; one statement a level, none for a project that stands
+    directly below its domain."""
+    if project["is_domain"]:
+        return []
+    domain_id = project["domain_id"]
+    above: list[str] = []
+    parent = project["parent_id"] or domain_id
+    while parent and parent != domain_id and parent not in above:
+        above.append(parent)
+        parent = tx.execute(_PARENT, {"id": parent}).scalar()
+    return [*above, domain_id]
+
+
+def targets_of(tx: Transaction, user_id: str) -> tuple[set[str], set[str], bool]:
+    """Ids of the projects and of the domains on which the user has any role, and whether on the system."""
+    projects: set[str] = set()
+    domains: set[str] = set()
+    system = False
+    sources: set[str] = set()
+    for target, target_id, inherited in tx.execute(_ALL_OF_USER, {"user_id": user_id}):
+        if inherited:
+            sources.add(target_id)
+        elif target == "project":
+            projects.add(target_id)
+        elif target == "domain":
+            domains.add(target_id)
+        else:
+            system = True
+    return projects | below(tx, sources), domains, system
+
+
+def below(tx: Transaction, above: set[str]) -> set[str]:
+    """Ids of all projects in these domains or below these projects."""
+    found: set[str] = set()
+    level = set(above)
+    while level:
+        level = {row[0] for row in tx.execute(_BELOW, {"above": sorted(level)})} - found
+        found |= level
+    return found

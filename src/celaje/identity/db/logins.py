@@ -1,0 +1,122 @@
+"""What a login reads: the user and the project or domain that it names, with their domains, each in one
+statement that is built once."""
+
+from typing import Any
+
+from sqlalchemy import Select, bindparam, case, func, select, update
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.identity.db.tables import APPLICATION_CREDENTIALS, NO_DOMAIN, PROJECTS, USERS
+
+Row = dict[str, Any]
+
+_DOMAINS = PROJECTS.alias("domains")
+_U = USERS.c
+
+_USER = select(
+    _U.id,
+    _U.name,
+    _U.domain_id,
+    _U.enabled,
+    _U.default_project_id,
+    _U.password_hash,
+    _U.password_expires_at,
+    _U.failed_logins,
+    _U.failed_login_at,
+    _U.options,
+    _DOMAINS.c.name.label("domain_name"),
+    _DOMAINS.c.enabled.label("domain_enabled"),
+).join_from(USERS, _DOMAINS, _DOMAINS.c.id == _U.domain_id)
+_USER_BY_ID = _USER.where(_U.id == bindparam("id"))
+_USER_BY_NAME_AND_DOMAIN_ID = _USER.where(_U.domain_id == bindparam("domain"), _U.name == bindparam("name"))
+_USER_BY_NAME_AND_DOMAIN_NAME = _USER.where(
+    _U.name == bindparam("name"),
+    _DOMAINS.c.domain_id == NO_DOMAIN,
+    _DOMAINS.c.name == bindparam("domain"),
+)
+
+_P = PROJECTS.c
+# A project that acts as a domain has none above it; it stands for itself.
+_PROJECT = select(
+    _P.id,
+    _P.name,
+    case((_P.is_domain, _P.id), else_=_P.domain_id).label("domain_id"),
+    _P.parent_id,
+    _P.is_domain,
+    _P.enabled,
+    func.coalesce(_DOMAINS.c.name, _P.name).label("domain_name"),
+    func.coalesce(_DOMAINS.c.enabled, _P.enabled).label("domain_enabled"),
+).join_from(PROJECTS, _DOMAINS, _DOMAINS.c.id == _P.domain_id, isouter=True)
+_PROJECT_BY_ID = _PROJECT.where(_P.id == bindparam("id"))
+_PROJECT_BY_NAME_AND_DOMAIN_ID = _PROJECT.where(
+    _P.domain_id == bindparam("domain"), _P.name == bindparam("name")
+)
+_PROJECT_BY_NAME_AND_DOMAIN_NAME = _PROJECT.where(
+    _P.name == bindparam("name"),
+    _DOMAINS.c.domain_id == NO_DOMAIN,
+    _DOMAINS.c.name == bindparam("domain"),
+)
+_DOMAIN_BY_ID = _PROJECT_BY_ID.where(_P.is_domain)
+_DOMAIN_BY_NAME = _PROJECT.where(_P.domain_id == NO_DOMAIN, _P.name == bindparam("name"), _P.is_domain)
+
+_C = APPLICATION_CREDENTIALS.c
+_CREDENTIAL_BY_ID = select(APPLICATION_CREDENTIALS).where(_C.id == bindparam("id"))
+_CREDENTIAL_BY_NAME = select(APPLICATION_CREDENTIALS).where(
+    _C.user_id == bindparam("user_id"), _C.name == bindparam("name")
+)
+
+
+def _one(tx: Transaction, statement: Select[Any], parameters: Row) -> Row | None:
+    row = tx.execute(statement, parameters).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def user(tx: Transaction, user_id: str) -> Row | None:
+    return _one(tx, _USER_BY_ID, {"id": user_id})
+
+
+def user_by_name(
+    tx: Transaction, name: str, *, domain_id: str | None = None, domain_name: str | None = None
+) -> Row | None:
+    if domain_id is not None:
+        return _one(tx, _USER_BY_NAME_AND_DOMAIN_ID, {"name": name, "domain": domain_id})
+    return _one(tx, _USER_BY_NAME_AND_DOMAIN_NAME, {"name": name, "domain": domain_name})
+
+
+def project(tx: Transaction, project_id: str) -> Row | None:
+    return _one(tx, _PROJECT_BY_ID, {"id": project_id})
+
+
+def project_by_name(
+    tx: Transaction, name: str, *, domain_id: str | None = None, domain_name: str | None = None
+) -> Row | None:
+    if domain_id is not None:
+        return _one(tx, _PROJECT_BY_NAME_AND_DOMAIN_ID, {"name": name, "domain": domain_id})
+    return _one(tx, _PROJECT_BY_NAME_AND_DOMAIN_NAME, {"name": name, "domain": domain_name})
+
+
+def domain(tx: Transaction, *, domain_id: str | None = None, name: str | None = None) -> Row | None:
+    if domain_id is not None:
+        return _one(tx, _DOMAIN_BY_ID, {"id": domain_id})
+    return _one(tx, _DOMAIN_BY_NAME, {"name": name})
+
+
+def application_credential(
+    tx: Transaction, *, credential_id: str | None = None, user_id: str | None = None, name: str | None = None
+) -> Row | None:
+    if credential_id is not None:
+        return _one(tx, _CREDENTIAL_BY_ID, {"id": credential_id})
+    return _one(tx, _CREDENTIAL_BY_NAME, {"user_id": user_id, "name": name})
+
+
+def count_failure(tx: Transaction, user_id: str) -> None:
+    tx.execute(
+        update(USERS)
+        .where(_U.id == user_id)
+        .values(failed_logins=_U.failed_logins + 1, failed_login_at=clock.now())
+    )
+
+
+def forget_failures(tx: Transaction, user_id: str) -> None:
+    tx.execute(update(USERS).where(_U.id == user_id).values(failed_logins=0, failed_login_at=None))

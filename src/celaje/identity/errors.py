@@ -1,0 +1,105 @@
+"""Identity's domain errors, in Keystone's words."""
+
+from celaje.common import errors
+
+
+class UserNotFound(errors.NotFound):
+    text = "Could not find user: {id}."
+
+
+class ProjectNotFound(errors.NotFound):
+    text = "Could not find project: {id}."
+
+
+class DomainNotFound(errors.NotFound):
+    text = "Could not find domain: {id}."
+
+
+class GroupNotFound(errors.NotFound):
+    text = "Could not find group: {id}."
+
+
+class RoleNotFound(errors.NotFound):
+    text = "Could not find role: {id}."
+
+
+class ServiceNotFound(errors.NotFound):
+    text = "Could not find service: {id}."
+
+
+class EndpointNotFound(errors.NotFound):
+    text = "Could not find endpoint: {id}."
+
+
+class RegionNotFound(errors.NotFound):
+    text = "Could not find region: {id}."
+
+
+class CredentialNotFound(errors.NotFound):
+    text = "Could not find credential: {id}."
+
+
+class ApplicationCredentialNotFound(errors.NotFound):
+    text = "Could not find Application Credential: {id}."
+
+
+class AccessRuleNotFound(errors.NotFound):
+    text = "Could not find Access Rule: {id}."
+
+
+class TokenNotFound(errors.NotFound):
+    text = "Could not find token: {id}."
+
+
+class AssignmentNotFound(errors.NotFound):
+    text = (
+        "Could not find role assignment with role: {role_id}, user or group: {actor_id}, "
+        "project, domain, or system: {target_id}."
+    )
+
+
+class ImpliedRoleNotFound(errors.NotFound):
+    text = "{prior_role_id} does not imply {implied_role_id}."
+
+
+class NotInGroup(errors.NotFound):
+    text = "User '{user_id}' not found in group '{group_id}'."
+
+
+class TagNotFound(errors.NotFound):
+    text = "Could not find project tag: {id}."
+
+
+class Taken(errors.Conflict):
+    """A name or an id that must be unique exists already."""
+
+    text = "Conflict occurred attempting to store {kind} - {what}."
+
+
+class Invalid(errors.Invalid):
+    """A request that the schema lets through and that makes no sense all the same."""
+
+
+class ForbiddenAction(errors.Forbidden):
+    """Refused by a rule of the data, whatever the caller's roles."""
+
+    text = "You are not authorized to perform the requested action: {action}."
+
+
+class LoginFailed(errors.Unauthorized):
+    """One wording for all causes: the answer must not tell which part was wrong. `details['cause']` is
+    for the log."""
+
+    text = "The request you have made requires authentication."
+
+
+class AccountLocked(errors.Unauthorized):
+    text = "The account is locked for user: {user_id}."
+
+
+class PasswordExpired(errors.Unauthorized):
+    text = "The password is expired and needs to be changed for user: {user_id}."
+
+
+class MethodNotSupported(errors.Unauthorized):
+    text = "Attempted to authenticate with an unsupported method."

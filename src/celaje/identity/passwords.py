@@ -1,0 +1,83 @@
+"""Password hashes: Argon2id, computed by a bounded number of threads at a time.
+
+Called by login and by whoever sets a password. A password that was proven a moment ago is recognised by a
+keyed digest, so that clients that log in for every command do not cost a hash each time.
+"""
+
+import hmac
+import threading
+from typing import Any
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from celaje.common import clock
+
+_SALT = 16
+_LENGTH = 32
+_LARGEST_MEMORY = 100_000
+
+
+class Passwords:
+    """`rounds`, `memory` (KiB) and `lanes` are Argon2id's; `concurrency` bounds hashes at one time."""
+
+    def __init__(self, *, rounds: int, memory: int, lanes: int, concurrency: int, remember: float):
+        self._rounds = rounds
+        self._memory = memory
+        self._lanes = lanes
+        self._free = threading.BoundedSemaphore(concurrency)
+        self._remember = remember
+        self._key = clock.random_bytes(32)
+        self._proven: dict[bytes, float] = {}
+        self._decoy: str | None = None
+
+    @classmethod
+    def from_conf(cls, conf: Any) -> "Passwords":
+        """From the options of [identity]."""
+        return cls(
+            rounds=conf.password_hash_rounds,
+            memory=conf.password_hash_memory,
+            lanes=conf.password_hash_parallelism,
+            concurrency=conf.password_hash_concurrency,
+            remember=conf.password_memory_seconds,
+        )
+
+    def hash(self, password: str) -> str:
+        """The password's hash as a PHC string."""
+        kdf = Argon2id(
+            salt=clock.random_bytes(_SALT),
+            length=_LENGTH,
+            iterations=self._rounds,
+            lanes=self._lanes,
+            memory_cost=self._memory,
+        )
+        with self._free:
+            return kdf.derive_phc_encoded(password.encode())
+
+    def verify(self, password: str, stored: str | None) -> bool:
+        """Whether `stored` is the password's hash. Without a stored one it takes as long and is False, so
+        that the time does not tell which users there are."""
+        if stored is None:
+            if self._decoy is None:
+                self._decoy = self.hash(clock.new_token())
+            self._matches(password, self._decoy)
+            return False
+        digest = hmac.digest(self._key, password.encode() + b"\0" + stored.encode(), "sha256")
+        now = clock.monotonic()
+        if self._proven.get(digest, -1.0) > now:
+            return True
+        if not self._matches(password, stored):
+            return False
+        if self._remember:
+            if len(self._proven) >= _LARGEST_MEMORY:
+                self._proven.clear()
+            self._proven[digest] = now + self._remember
+        return True
+
+    def _matches(self, password: str, stored: str) -> bool:
+        with self._free:
+            try:
+                Argon2id.verify_phc_encoded(password.encode(), stored)
+            except (InvalidKey, ValueError):
+                return False
+        return True
