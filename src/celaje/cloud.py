@@ -121,7 +121,8 @@ class Cloud:
             credentials=self.credentials(name),
             alone=True,
         )
-        service = _service_class(name)(ground)
+        service = service_class(name)(ground)
+        assert service.api is not None
         self.running[name] = service
         self.application.add(name, service.api)
         if name == "identity":
@@ -136,7 +137,8 @@ class Cloud:
         bootstrap(service, self.secrets.password("admin"), self.url, users)
 
 
-def _service_class(name: str) -> type[Service]:
+def service_class(name: str) -> type[Service]:
+    """The one Service that the module declares."""
     module = importlib.import_module(f"celaje.{name}.service")
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Service) and value.__module__ == module.__name__:

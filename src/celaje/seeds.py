@@ -1,7 +1,8 @@
 """What DevStack leaves behind and clients expect: flavors, networks public and private, a router.
 
-Made through the public APIs as the admin at the first start, after all services answer; found again, not made
-twice, at later ones. (Users, roles and catalog are identity's bootstrap; `__DEFAULT__` is the volume service's.)
+Made through the public APIs as the admin at the first start, after all services answer; found again, not
+made twice, at later ones. (Users, roles and catalog are identity's bootstrap; the volume type `__DEFAULT__`
+is the volume service's.)
 """
 
 from typing import Any

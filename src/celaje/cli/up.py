@@ -42,7 +42,7 @@ from celaje.cli.state import StateDirectory, default_state
 @click.option("--config-dir", "dirs", multiple=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--strict-config", is_flag=True, help="Refuse configuration keys that nobody reads.")
 @click.option("--debug", is_flag=True, help="Log every step to the terminal.")
-def command(
+def command(  # noqa: PLR0917 - one argument an option
     state: Path | None,
     ephemeral: bool,
     port: int,

@@ -26,7 +26,9 @@ def set_status(tx, jar_id, status):
 
 def spoiled(tx, flow, error):
     tx.execute(
-        JARS.update().where(JARS.c.id == flow["resource_id"]).values(status="error", fault=error.message[:255])
+        JARS.update()
+        .where(JARS.c.id == flow["resource_id"])
+        .values(status="error", fault=error.message[:255])
     )
 
 
@@ -80,11 +82,15 @@ def kitchen(database, outside):
         engine = Engine(made, outside, owner=owner, **options)
         engines.append(engine)
 
-        def submit(name, jar_id, **arguments):
+        def submit(name, jar_id, deadline=None, **arguments):
             def unit(tx):
                 tx.execute(JARS.insert().values(id=jar_id, status="making"))
                 return made.submit(
-                    tx, name, resource=("jar", jar_id), arguments={"jar_id": jar_id, **arguments}
+                    tx,
+                    name,
+                    resource=("jar", jar_id),
+                    arguments={"jar_id": jar_id, **arguments},
+                    deadline=deadline,
                 )
 
             return database.write(unit)
