@@ -1,7 +1,7 @@
 """Builds the test guest's bootable disk image from Debian's packages, without root rights.
 
 Called by the fixtures of tests that boot guests, or by hand: `python -m tests.guest.build`. Calls apt-get
-(download only), dpkg-deb, depmod, modprobe, ldd, strip, mke2fs, grub-mkimage, qemu-img; `install.sh`
+(download only), dpkg-deb, depmod, modprobe, ldd, strip, mke2fs, grub-mkimage, qemu-img; `tests/install.sh`
 installs them.
 """
 
@@ -72,7 +72,7 @@ def require_tools() -> None:
     if not (GRUB_FOLDER / "boot.img").exists():
         missing.append("grub-pc-bin")
     if missing:
-        raise GuestBuildError(f"missing: {', '.join(missing)}. Run tests/guest/install.sh once as root.")
+        raise GuestBuildError(f"missing: {', '.join(missing)}. Run tests/install.sh.")
 
 
 def _which(tool: str) -> str | None:
@@ -82,7 +82,7 @@ def _which(tool: str) -> str | None:
 def _run(*command: str, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
     program = _which(command[0])
     if program is None:
-        raise GuestBuildError(f"{command[0]} is missing. Run tests/guest/install.sh once as root.")
+        raise GuestBuildError(f"{command[0]} is missing. Run tests/install.sh.")
     done = subprocess.run(
         [program, *command[1:]],
         cwd=cwd,

@@ -14,7 +14,7 @@ from celaje.compute.drivers.qemu.iso9660 import SECTOR, write_image
 
 
 def isoinfo(path, *arguments):
-    assert shutil.which("isoinfo"), "isoinfo is missing: run tests/guest/install.sh"
+    assert shutil.which("isoinfo"), "isoinfo is missing: run tests/install.sh"
     done = subprocess.run(
         ["isoinfo", "-i", str(path), *arguments], capture_output=True, timeout=20, check=True
     )

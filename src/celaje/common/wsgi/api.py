@@ -69,7 +69,8 @@ class Api:
         self.observers: list[Callable[[Request, int], None]] = []
         self._app = falcon.App()
         self._app.req_options.strip_url_path_trailing_slash = True
-        self._app.add_error_handler(Exception, self._lost)
+        # Falcon has handlers of its own for its errors; ours speak the dialect.
+        self._app.add_error_handler((Exception, falcon.HTTPError), self._lost)
         self._actions: dict[str, list[Route]] = {}
         self._mount()
 

@@ -1,0 +1,43 @@
+# The two commands of the README: `make up` starts a cloud, `make test` passes the tests.
+# Everything else needs only what these install into .venv (and, for the tests, Debian's packages).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: up test lint bench docs clean
+
+$(VENV)/run.stamp: pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Celaje and its run-time libraries into $(VENV) ..."
+	@$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/pip install --quiet --editable .
+	@$(BIN)/python -m compileall -q $(VENV)/lib src || true
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(BIN)/pip install --quiet --group dev
+	@touch $@
+
+# ARGS are handed on: make up ARGS="--port 5001 --ephemeral"
+up: $(VENV)/run.stamp
+	@exec $(BIN)/celaje up $(ARGS)
+
+test: $(VENV)/dev.stamp
+	@tests/install.sh
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench" $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/pytest tests/bench -m bench -s $(ARGS)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

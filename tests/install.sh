@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs Debian's packages that the tests need, unless they are there. Needs root only when some are missing.
+set -eu
+needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage"
+missing=""
+for package in $needed; do
+    if ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed"; then
+        missing="$missing $package"
+    fi
+done
+if [ -z "$missing" ]; then
+    exit 0
+fi
+echo "Installing for the tests:$missing"
+run=""
+if [ "$(id -u)" != 0 ]; then
+    run="sudo"
+fi
+$run env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+# shellcheck disable=SC2086 - a list of words
+$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
