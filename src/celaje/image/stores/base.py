@@ -135,6 +135,14 @@ class Store:
         """Remove the data; nothing happens when it is gone. Raises BadLocation."""
         raise NotImplementedError
 
+    def location(self, image_id: str) -> str:
+        """Where data of this id lies, or would lie. Raises BadImageId."""
+        raise NotImplementedError
+
+    def sweep(self) -> int:
+        """Remove what writers that died left behind; returns how many. Safe beside living writers."""
+        return 0
+
     def path(self, location: str) -> Path | None:
         """The local file behind the location, for a reader on this host; None when there is none."""
         return None

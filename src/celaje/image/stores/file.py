@@ -130,6 +130,9 @@ class FileStore(base.Store):
     def delete(self, location: str) -> None:
         self.path(location).unlink(missing_ok=True)
 
+    def location(self, image_id: str) -> str:
+        return self._location(self._folder / base.checked_id(image_id))
+
     def path(self, location: str) -> Path:
         parts = urlsplit(location)
         path = Path(unquote(parts.path))

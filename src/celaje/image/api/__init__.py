@@ -1,0 +1,26 @@
+"""The image service's REST API (v2). Made by `service.py`; `routes.py` is its table of contents."""
+
+from typing import TYPE_CHECKING
+
+from celaje.common.policy import Policy
+from celaje.common.wsgi import Api, dialects
+
+if TYPE_CHECKING:
+    from celaje.image.service import ImageService
+
+
+def build(service: "ImageService") -> Api:
+    from celaje.image.api import policies, routes
+
+    conf = service.conf
+    return Api(
+        service,
+        routes.build(conf),
+        service_type="image",
+        policy=Policy(policies.RULES, path=service.ground.policy_file),
+        dialect=dialects.image,
+        authenticate=service.ground.authentication(),
+        public_endpoint=conf.api.public_endpoint,
+        max_body=conf.api.max_request_body_size,
+        missing_body="Body expected in request.",
+    )

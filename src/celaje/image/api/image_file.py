@@ -1,0 +1,193 @@
+"""An image's data: PUT (to the store, or staged for an import) and GET, and where it lies."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from celaje.common.db import Transaction
+from celaje.common.errors import Invalid, TooLarge, UnsupportedMediaType
+from celaje.common.wsgi import Request, Response
+from celaje.image import quota
+from celaje.image.api import access
+from celaje.image.db import images
+from celaje.image.errors import NotAllowed, RangeNotSatisfiable
+from celaje.image.stores.base import Store
+from celaje.image.uploads import Checked, Upload
+
+_CHUNK = 256 * 1024
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+
+
+class Truncated(Invalid):
+    text = "The image's data ended after {found} bytes, {expected} were announced."
+
+
+def upload(request: Request, image_id: str) -> None:
+    service = request.service
+    wanted = request.header("X-Image-Meta-Store") or service.default_store
+    store = service.stores.get(wanted)
+    if store is None:
+        raise Invalid(f"Store {wanted[:64]} is not known here.")
+    image, upload, limit, size = _begin(request, image_id, "image.upload", store)
+
+    def receive() -> None:
+        checked = Checked(
+            _chunks(request, size), image, strict=service.conf.image_format.require_image_format_match
+        )
+        stored = store.write(upload.id, checked, limit, size=size)
+
+        def finish(tx: Transaction) -> None:
+            quota.check_storage(tx, service.conf, image["owner"], stored.size)
+            service.uploads.activate(tx, upload, stored, checked.virtual_size)
+
+        _commit(service, upload, finish)
+
+    _guarded(service, upload, receive)
+
+
+def stage(request: Request, image_id: str) -> None:
+    service = request.service
+    store = service.staging
+    _, upload, limit, size = _begin(request, image_id, "image.stage", store)
+
+    def receive() -> None:
+        stored = store.write(upload.id, _chunks(request, size), limit, size=size)
+        _commit(service, upload, lambda tx: service.uploads.staged(tx, upload, stored))
+
+    _guarded(service, upload, receive)
+
+
+def _begin(
+    request: Request, image_id: str, flow: str, store: Store
+) -> tuple[dict[str, Any], Upload, int, int | None]:
+    service = request.service
+    media = (request.http.content_type or "").partition(";")[0].strip().lower()
+    if media != "application/octet-stream":
+        raise UnsupportedMediaType(content_type=media or "(none)")
+    size = _announced(request)
+
+    def unit(tx: Transaction) -> tuple[dict[str, Any], Upload, int]:
+        image = access.load(tx, request, image_id, lock=True)
+        access.enforce(request, image, "upload_image" if flow == "image.upload" else "modify_image")
+        missing = [name for name in ("disk_format", "container_format") if image[name] is None]
+        if missing and flow == "image.upload":
+            raise Invalid(f"Properties {', '.join(missing)} must be set prior to saving data.")
+        limit = quota.room(tx, service.conf, image["owner"])
+        if size is not None and size > limit:
+            raise TooLarge(f"The incoming image is too large: {size} bytes, at most {limit} are accepted.")
+        return image, service.uploads.begin(tx, flow, image, store), limit
+
+    image, upload, limit = service.database.write(unit)
+    return image, upload, limit, size
+
+
+def _announced(request: Request) -> int | None:
+    """How many bytes will come: Content-Length, or for a chunked body X-OpenStack-Image-Size, if given."""
+    if request.http.content_length is not None:
+        return request.http.content_length
+    text = request.header("X-OpenStack-Image-Size")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise Invalid("X-OpenStack-Image-Size must be a number of bytes.")
+    return int(text)
+
+
+def _chunks(request: Request, size: int | None) -> Iterator[bytes]:
+    stream = request.stream
+    found = 0
+    while True:
+        try:
+            chunk = stream.read(_CHUNK)
+        except OSError as error:
+            raise Invalid(f"The image's data could not be received: {error}") from error
+        if not chunk:
+            break
+        found += len(chunk)
+        yield chunk
+    if size is not None and found != size:
+        raise Truncated(found=found, expected=size)
+
+
+def _guarded(service: Any, upload: Upload, receive: Any) -> None:
+    service.uploads.watch(upload)
+    try:
+        receive()
+    except Exception:
+        service.database.write(service.uploads.give_back, upload)
+        raise
+    finally:
+        service.uploads.unwatch(upload)
+
+
+def _commit(service: Any, upload: Upload, finish: Any) -> None:
+    try:
+        service.database.write(finish)
+    except Exception:
+        service.conductor.remove_abandoned(upload.store.name, upload.id)
+        raise
+
+
+def download(request: Request, image_id: str) -> Response:
+    def query(tx: Transaction) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        image = access.load(tx, request, image_id)
+        if image["status"] == "deactivated" and not request.context.is_admin:
+            raise NotAllowed("The requested image has been deactivated. Image data download is forbidden.")
+        access.enforce(request, image, "download_image")
+        return image, images.locations(tx, [image["id"]])
+
+    image, locations = request.service.database.read(query)
+    if not locations:
+        return Response(status=204)
+    size = image["size"]
+    part = _range(request, size)
+    offset, length = part or (0, size)
+    location = locations[0]
+    reading = request.service.stores[location["store"]].read(location["url"], offset, length)
+    headers = {"Content-Length": str(length), "Accept-Ranges": "bytes"}
+    if image["checksum"]:
+        headers["Content-MD5"] = image["checksum"]
+    if part:
+        headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{size}"
+    return Response(
+        stream=reading,
+        headers=headers,
+        status=206 if part else 200,
+        content_type="application/octet-stream",
+    )
+
+
+def _range(request: Request, size: int) -> tuple[int, int] | None:
+    """(offset, length) of the one range asked for; RFC 9110, 14.2. Glance also takes Content-Range."""
+    text = request.header("Range")
+    if text:
+        match = _RANGE.fullmatch(text.strip())
+        if match is None or not (match[1] or match[2]):
+            raise RangeNotSatisfiable(size=size)
+        if not match[1]:
+            first, last = max(0, size - int(match[2])), size - 1
+        else:
+            first, last = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
+    elif request.header("Content-Range"):
+        match = _CONTENT_RANGE.fullmatch((request.header("Content-Range") or "").strip())
+        if match is None:
+            raise RangeNotSatisfiable(size=size)
+        first, last = int(match[1]), min(int(match[2]), size - 1)
+    else:
+        return None
+    if first > last or first >= size:
+        raise RangeNotSatisfiable(size=size)
+    return first, last - first + 1
+
+
+def locations(request: Request, image_id: str) -> list[dict[str, Any]]:
+    """Where the data lies, for other services: a worker on this host takes it from there."""
+
+    def query(tx: Transaction) -> list[dict[str, Any]]:
+        image = access.load(tx, request, image_id)
+        access.enforce(request, image, "fetch_image_location")
+        return images.locations(tx, [image["id"]])
+
+    found = request.service.database.read(query)
+    return [{"url": row["url"], "metadata": row["metadata"]} for row in found]

@@ -1,0 +1,7 @@
+"""The image service's flows. Without messages, its API processes run them; leases decide which of them."""
+
+from celaje.image.conductor.delete_image import delete_image
+from celaje.image.conductor.import_image import import_image
+from celaje.image.conductor.upload_image import stage_image, upload_image
+
+FLOWS = [upload_image, stage_image, import_image, delete_image]

@@ -1,0 +1,100 @@
+"""The image service's tables."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+
+from celaje.common.db import Json, Moment, new_metadata
+from celaje.common.flow import flow_tables
+
+METADATA = new_metadata()
+FLOWS = flow_tables(METADATA)
+
+IMAGES = Table(
+    "images",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(255)),
+    Column("status", String(16), nullable=False),
+    Column("visibility", String(16), nullable=False),
+    Column("owner", String(255)),
+    Column("disk_format", String(20)),
+    Column("container_format", String(20)),
+    Column("size", BigInteger),
+    Column("virtual_size", BigInteger),
+    Column("checksum", String(32)),
+    Column("os_hash_algo", String(64)),
+    Column("os_hash_value", String(128)),
+    Column("min_disk", Integer, nullable=False),
+    Column("min_ram", Integer, nullable=False),
+    Column("protected", Boolean, nullable=False),
+    Column("os_hidden", Boolean, nullable=False),
+    # Names of the stores that hold the data, as the view shows them: spares lists a query for locations.
+    Column("stores", String(255)),
+    Column("flow_id", String(36)),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index(None, "owner", "created_at"),
+    Index(None, "visibility", "created_at"),
+    Index(None, "created_at"),
+    Index(None, "name"),
+    Index(None, "status"),
+    Index(None, "checksum"),
+    Index(None, "os_hash_value"),
+)
+
+PROPERTIES = Table(
+    "image_properties",
+    METADATA,
+    Column("image_id", String(36), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("value", Text, nullable=False),
+    Index(None, "name"),
+)
+
+TAGS = Table(
+    "image_tags",
+    METADATA,
+    Column("image_id", String(36), primary_key=True),
+    Column("value", String(255), primary_key=True),
+    Index(None, "value"),
+)
+
+MEMBERS = Table(
+    "image_members",
+    METADATA,
+    Column("image_id", String(36), primary_key=True),
+    Column("member_id", String(255), primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index(None, "member_id", "status"),
+)
+
+# `id` names the data in its store: not the image's id, so that an upload that was given up and comes back
+# can never overwrite what a later one has stored for the same image.
+LOCATIONS = Table(
+    "image_locations",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("image_id", String(36), nullable=False),
+    Column("store", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Index(None, "image_id"),
+)
+
+# Data that is on its way, written down before its first byte: whatever is found in a store is either here
+# or in image_locations. `lease_until` is NULL for data that is complete and waits (staged, or an import's).
+UPLOADS = Table(
+    "uploads",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("flow_id", String(36), nullable=False),
+    Column("image_id", String(36), nullable=False),
+    Column("owner", String(128)),
+    Column("lease_until", Moment),
+    Column("store", String(64), nullable=False),
+    Column("url", Text),
+    Column("size", BigInteger),
+    Index(None, "image_id"),
+    Index(None, "lease_until"),
+)

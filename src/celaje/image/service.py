@@ -1,0 +1,77 @@
+"""The image service: a REST API over a store, with flows but without messages.
+
+Assembled by `celaje/cloud.py` or `celaje service image`.
+"""
+
+from pathlib import Path
+
+from celaje.common.service import Service
+from celaje.common.wsgi import Api
+from celaje.image import conf as image_conf
+from celaje.image.conductor import FLOWS
+from celaje.image.conductor.conductor import ImageConductor
+from celaje.image.conductor.reconciliation import reconcile
+from celaje.image.db import tables
+from celaje.image.stores.base import Store
+from celaje.image.stores.file import FileStore
+from celaje.image.uploads import Uploads
+
+
+class ImageService(Service):
+    service_type = "image"
+    metadata = tables.METADATA
+    migrations = Path(__file__).parent / "db" / "migrations"
+    flow_tables = tables.FLOWS
+    flows_declared = FLOWS
+    options = image_conf.OPTIONS
+
+    conductor: ImageConductor
+    uploads: Uploads
+    stores: dict[str, Store]
+    default_store = "file"
+
+    def build_conductor(self) -> ImageConductor:
+        self._open_stores()
+        self.uploads = Uploads(
+            self.database, self.flows, f"{self.ground.host}/{self.boot}", self.conf.uploads.lease
+        )
+        return ImageConductor(
+            self.database,
+            self.flows,
+            {**self.stores, "staging": self.staging},
+            default_store=self.default_store,
+            strict=self.conf.image_format.require_image_format_match,
+        )
+
+    def build_api(self) -> Api:
+        from celaje.image.api import build
+        from celaje.image.api.images import validator
+
+        self.image_validator = validator(self.conf)
+        return build(self)
+
+    def start(self) -> None:
+        if self.ground.alone:
+            # No other process can be receiving: what an earlier life was receiving is lost.
+            self.uploads.reap(alone=True)
+        super().start()
+
+    def prepare(self) -> None:
+        lease = self.conf.uploads.lease
+        self.periodic.every(lease / 3, self.uploads.renew)
+        self.periodic.every(lease / 3, self.uploads.reap, at_once=True)
+        self.periodic.every(self.conf.uploads.reconcile_interval, self.reconcile, at_once=True)
+
+    def reconcile(self) -> list[str]:
+        """Compare the stores with the rows; returns the locations that no row knew."""
+        choice = self.conf.uploads.remove_orphans
+        remove = choice == "always" or (choice == "auto" and self._own_folder)
+        return reconcile(self.database, self.conductor.stores, remove=remove)
+
+    def _open_stores(self) -> None:
+        options = self.conf.glance_store
+        self._own_folder = options.filesystem_store_datadir is None
+        if self._own_folder:
+            self.conf.set("glance_store", "filesystem_store_datadir", str(self.ground.state / "images"))
+        self.stores = {self.default_store: FileStore.from_options(options, name=self.default_store)}
+        self.staging: Store = FileStore(self.ground.state / "staging", name="staging")
