@@ -31,3 +31,19 @@ class ClaimRefused(errors.Conflict):
     """Placement refused the claim at every candidate."""
 
     text = "No candidate could take instance {server}: {refusals}"
+
+
+class ServerTaken(errors.Conflict):
+    """A deletion (or another flow) took the server over while this flow worked on it."""
+
+    text = "Instance {server} was taken over by another operation."
+
+
+class GroupPolicyViolated(errors.Conflict):
+    """A host became unfit for the server's group while the server was on its way there."""
+
+    text = "Server group {group}: host {host} no longer satisfies its policy {policy}."
+
+
+class DeviceBusy(errors.Conflict):
+    text = "Volume {volume} is already attached or being attached to instance {server}."

@@ -71,6 +71,10 @@ class ComputeWorkerMessages(Messages):
     def destroy(self, server: dict[str, Any]) -> None:
         """Leave nothing of the guest; nothing to do when there is none."""
 
+    @cast()
+    def destroy_orphan(self, server_id: str, node: str | None) -> None:
+        """The conductor has no row of this guest (any more)."""
+
     @call(timeout="long_rpc_timeout")
     def change_power(self, server: dict[str, Any], operation: str, timeout: float) -> int:
         """`operation`: power_on, power_off, reboot, reboot_hard, pause, unpause, suspend, resume. Answers

@@ -128,6 +128,13 @@ class VolumeClient(RestClient):
         self._action(volume_id, {"os-roll_detaching": None})
 
     @operation
+    def size_to_reach(self, volume_id: str) -> int:
+        """GiB that the volume has, or that its extension in progress leads to."""
+        volume = self.volume(volume_id)
+        asked = (volume.get("metadata") or {}).get("extend_new_size")
+        return max(int(asked or 0), volume["size"])
+
+    @operation
     def complete_extend(self, volume_id: str, error: bool) -> None:
         """Tell that the server sees the volume's new size, or that it could not be shown."""
         self._action(volume_id, {"os-extend_volume_completion": {"error": error}})

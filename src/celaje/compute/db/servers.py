@@ -231,6 +231,41 @@ def group_hosts(tx: Transaction, group_id: str, but: str) -> dict[str, int]:
     return hosts
 
 
+def forget_made_volumes(tx: Transaction, server_id: str) -> None:
+    """The build failed and its volumes were taken back: rows that did not name one from the start."""
+    table = BLOCK_DEVICES
+    tx.execute(
+        update(table)
+        .where(table.c.server_id == server_id)
+        .values(attachment_id=None, connection_info=None, state="failed")
+    )
+    tx.execute(
+        update(table)
+        .where(table.c.server_id == server_id, table.c.source_type != "volume")
+        .values(volume_id=None)
+    )
+
+
+def for_driver(row: Row, meta: dict[str, str] | None = None) -> Row:
+    """A server as workers and drivers know it."""
+    return {
+        "uuid": row["id"],
+        "name": row["name"],
+        "hostname": row["hostname"],
+        "project_id": row["project_id"],
+        "node": row["node"],
+        "availability_zone": row["availability_zone"],
+        "flavor": {
+            key: row["flavor"][key]
+            for key in ("vcpus", "memory_mb", "root_gb", "ephemeral_gb", "swap", "extra_specs")
+        },
+        "metadata": meta or {},
+        "key_name": row["key_name"],
+        "key_data": row["key_data"],
+        "created": clock.iso(row["created_at"]),
+    }
+
+
 def bury(tx: Transaction, server_id: str) -> None:
     """The server is gone: its row stays for administrators, what belonged to it goes."""
     now = clock.now()

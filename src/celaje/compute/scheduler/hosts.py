@@ -20,7 +20,7 @@ class Group:
 
     def __init__(self, facts: dict[str, Any]):
         self.facts = facts
-        self.members: dict[tuple[str, str], "Node"] = {}
+        self.members: dict[tuple[str, str], Node] = {}
 
 
 class Node:

@@ -6,6 +6,7 @@ at placement decides.
 
 import datetime
 import threading
+from itertools import islice
 from typing import Any
 
 from celaje.common import clock
@@ -14,6 +15,8 @@ from celaje.compute.scheduler.filters import Filter, make_filters
 from celaje.compute.scheduler.hosts import Group, Hosts, Node
 from celaje.compute.scheduler.weighers import make_weighers, weigh
 
+# Of very many alike hosts, no more than so many are looked at.
+_ENOUGH = 64
 # Hosts named in a decision's record, per filter.
 _EXAMPLES = 3
 
@@ -101,7 +104,7 @@ class ComputeScheduler:
             if only is not None:
                 demanded = only if demanded is None else demanded & only
             after = self._count(left, refused, demanded)
-            record.append(_entry(one, spec, count, after, lost, out))
+            record.append(_entry(one, spec, (count, after), lost, out))
             count = after
         return left, refused, demanded, record
 
@@ -166,34 +169,24 @@ def _members(
     nodes = group.members
     if demanded is not None:
         found = [node for key, node in nodes.items() if key[0] in demanded]
-    else:
-        found = list(nodes.values()) if len(nodes) < 64 else _some(nodes)
-    if demanded is None and refused and len(nodes) >= 64:
+    elif refused or force_nodes:
         found = list(nodes.values())
+    else:
+        found = list(islice(nodes.values(), _ENOUGH))
     if force_nodes:
         found = [node for node in found if node.name in force_nodes]
     return [node for node in found if node.host not in refused] if refused else found
 
 
-def _some(nodes: dict[tuple[str, str], Node]) -> list[Node]:
-    """Enough of very many alike hosts."""
-    found = []
-    for node in nodes.values():
-        found.append(node)
-        if len(found) == 64:
-            break
-    return found
-
-
 def _entry(
-    one: Filter, spec: dict[str, Any], before: int, after: int, lost: list[Group], out: set[str]
+    one: Filter, spec: dict[str, Any], counts: tuple[int, int], lost: list[Group], out: set[str]
 ) -> dict[str, Any]:
     removed = []
     for group in lost[:_EXAMPLES]:
         host, node = next(iter(group.members))
         removed.append({"host": host, "node": node, "hosts": len(group.members), "why": one.why(group, spec)})
     removed += [{"host": host, "why": one.why(None, spec)} for host in sorted(out)[:_EXAMPLES]]
-    return {"name": type(one).__name__, "before": before, "after": after, "removed": removed}
+    return {"name": type(one).__name__, "before": counts[0], "after": counts[1], "removed": removed}
 
 
 def _told(record: list[dict[str, Any]], known: int) -> str:

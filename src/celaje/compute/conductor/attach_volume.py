@@ -1,0 +1,52 @@
+"""Attach a volume: reserve it at the volume service, connect, plug, complete.
+
+Submitted by the API with the attachment's row; the API waits for the checkpoint "reserved", so that a
+volume that cannot be attached is refused in the answer.
+"""
+
+from typing import Any
+
+from celaje.common.db import Transaction
+from celaje.common.errors import CelajeError
+from celaje.common.flow import Run, flow
+from celaje.compute.conductor.devices import with_volume_id
+from celaje.compute.db import servers
+
+Body = dict[str, Any]
+
+
+def _failed(tx: Transaction, flow: Body, error: CelajeError) -> None:
+    servers.remove_device(tx, flow["arguments"]["device"]["id"])
+
+
+@flow("server.attach_volume", deadline="server_attach_deadline", way_out=_failed)
+def attach_volume(run: Run, server: Body, worker: str, connector: Body, device: Body) -> None:
+    volumes = run.conductor.clients.volume
+    volume_id = device["volume_id"]
+    run.undo(volumes.delete_attachments_of, volume_id, server["uuid"])
+    attachment = run.step(volumes.create_attachment, volume_id, server["uuid"])
+    run.checkpoint("reserved")
+    connected = run.step(volumes.update_attachment, attachment["id"], connector)
+    plug = {
+        "volume_id": volume_id,
+        "connection_info": with_volume_id(connected["connection_info"], volume_id),
+        "device_name": device["device_name"],
+        "boot_index": None,
+    }
+    there = run.conductor.worker.to(worker)
+    run.undo(there.detach_volume, server=server, block_device=plug)
+    found = run.step(there.attach_volume, server=server, block_device=plug)
+    run.step(volumes.complete_attachment, attachment["id"])
+    run.done(_attached, device["id"], found or device["device_name"], attachment["id"], plug)
+
+
+def _attached(tx: Transaction, device_id: str, name: str, attachment_id: str, plug: Body) -> None:
+    servers.change_device(
+        tx,
+        device_id,
+        state="attached",
+        flow_id=None,
+        device_name=name,
+        attachment_id=attachment_id,
+        connection_info=plug["connection_info"],
+    )

@@ -1,0 +1,95 @@
+"""The compute conductor's endpoint: hears workers, keeps their rows, tells schedulers; runs the flows.
+
+Workers have no database: what they report comes here. What the flows work with hangs on this object.
+"""
+
+import logging
+from typing import Any
+
+from celaje.common.db import Transaction
+from celaje.common.service import Conductor
+from celaje.compute.conductor.guests import GuestReports
+from celaje.compute.db import nodes
+from celaje.compute.rpc import ComputeSchedulerMessages, ComputeWorkerMessages
+
+log = logging.getLogger(__name__)
+
+
+class ComputeConductor(Conductor):
+    def __init__(self, service: Any):
+        super().__init__(service.database, service.flows, service.records)
+        self.conf = service.conf
+        self.clients = service.ground.clients
+        self.scheduler = service.client(ComputeSchedulerMessages)
+        self.worker = service.client(ComputeWorkerMessages)
+        self.guests = GuestReports(self)
+
+    @property
+    def reserved(self) -> dict[str, int]:
+        """What hosts keep for themselves: VCPUs, MiB, GiB."""
+        conf = self.conf
+        return {
+            "vcpus": conf.reserved_host_cpus,
+            "memory_mb": conf.reserved_host_memory_mb,
+            "disk_gb": -(-conf.reserved_host_disk_mb // 1024),
+        }
+
+    def report_hosts(self, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> None:
+        changed = self.database.write(self._note_hosts, worker, boot, hosts)
+        if changed:
+            self.tell_schedulers()
+
+    def report_guests(self, worker: str, guests: dict[str, int], complete: bool) -> None:
+        self.guests.compare(worker, guests, complete)
+
+    def ask_aggregates(self) -> None:
+        self.tell_schedulers()
+
+    def tell_schedulers(self) -> None:
+        """Aggregates, disabled hosts and providers, to every scheduler. Also after each change of them."""
+
+        def query(tx: Transaction) -> tuple[Any, Any, Any]:
+            return nodes.aggregates(tx), nodes.disabled_hosts(tx), nodes.providers(tx)
+
+        aggregates, disabled, providers = self.database.read(query)
+        self.scheduler.update_aggregates(aggregates=aggregates, disabled=disabled, providers=providers)
+
+    def _note_hosts(self, tx: Transaction, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> bool:
+        """Services and nodes of one worker; True when a host is new to the schedulers' providers."""
+        known = nodes.of_worker(tx, worker)
+        to_publish = {}
+        for host, report in hosts.items():
+            came_up = self.records.report(
+                tx,
+                binary="nova-compute",
+                host=host,
+                topic="compute",
+                availability_zone=self.conf.default_availability_zone,
+                details={"boot": boot, "worker": worker},
+            )
+            if came_up:
+                self.flows.wake(tx, f"compute.{worker}")
+            for node, resources in report["nodes"].items():
+                row = nodes.put(tx, known.get((host, node)), host, node, _row(worker, report, resources))
+                inventory = nodes.inventory_of(row, self.reserved)
+                if row["published"] != inventory and row["flow_id"] is None:
+                    to_publish[row["uuid"]] = {"name": node, "inventory": inventory}
+        if to_publish:
+            flow_id = self.flows.submit(
+                tx, "nodes.publish", resource=("worker", worker), arguments={"nodes": to_publish}
+            )
+            nodes.take_to_publish(tx, list(to_publish), flow_id)
+        return False
+
+
+def _row(worker: str, report: dict[str, Any], resources: dict[str, Any]) -> dict[str, Any]:
+    ratios = report["ratios"]
+    return {
+        **resources,
+        "worker": worker,
+        "connector": report["connector"],
+        "host_ip": report["connector"].get("ip"),
+        "cpu_allocation_ratio": ratios["vcpus"],
+        "ram_allocation_ratio": ratios["memory_mb"],
+        "disk_allocation_ratio": ratios["disk_gb"],
+    }

@@ -1,0 +1,33 @@
+"""How a server's flow ends: the rows that its ways out and last steps write. Used by all flows."""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import CelajeError
+from celaje.compute import states
+from celaje.compute.errors import ServerTaken
+
+
+def fault_of(flow: dict[str, Any], error: CelajeError) -> dict[str, Any]:
+    """What the API shows as `fault`: code, message (which names the step), details, created."""
+    step = flow.get("step")
+    code = {"internal": 500, "conflict": 409, "not_found": 404, "invalid": 400}.get(error.kind, 500)
+    return {
+        "code": code,
+        "message": error.message[:255],
+        "details": f"flow {flow['name']}, step {step}: {type(error).__name__}: {error.message}"
+        + (f" {error.details['filters']}" if error.details.get("filters") else ""),
+        "created": clock.iso(clock.now(), zulu=True),
+    }
+
+
+def settle(tx: Transaction, server_id: str, flow_id: str, **values: Any) -> None:
+    """Let go of the server, or raise ServerTaken when another flow has it: then the flow is unwound."""
+    if not states.settle(tx, server_id, flow_id, **values):
+        raise ServerTaken(server=server_id)
+
+
+def progress(tx: Transaction, server_id: str, flow_id: str, task_state: str, **values: Any) -> None:
+    if not states.progress(tx, server_id, flow_id, task_state, **values):
+        raise ServerTaken(server=server_id)

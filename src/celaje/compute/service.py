@@ -1,0 +1,106 @@
+"""The compute service's assembly: API, conductor, scheduler and worker of one process."""
+
+from pathlib import Path
+from typing import Any
+
+from celaje.common.policy import Policy
+from celaje.common.service import Service
+from celaje.common.wsgi import Api, dialects
+from celaje.compute.api.policies import RULES
+from celaje.compute.api.routes import ROUTES
+from celaje.compute.api.versions import versions
+from celaje.compute.conductor import FLOWS as DECLARED
+from celaje.compute.conductor.conductor import ComputeConductor
+from celaje.compute.db.tables import FLOWS, METADATA, SERVICES
+from celaje.compute.rpc import ComputeConductorMessages, ComputeSchedulerMessages, ComputeWorkerMessages
+
+
+class ComputeService(Service):
+    service_type = "compute"
+    metadata = METADATA
+    migrations = Path(__file__).parent / "db" / "migrations"
+    flow_tables = FLOWS
+    flows_declared = DECLARED
+    services_table = SERVICES
+    conductor_messages = ComputeConductorMessages
+    conductor_binary = "nova-conductor"
+
+    def build_api(self) -> Api:
+        self.worker = self.client(ComputeWorkerMessages)
+        self.scheduler_client = self.client(ComputeSchedulerMessages)
+        return Api(
+            self,
+            ROUTES,
+            service_type="compute",
+            policy=Policy(RULES, path=self.ground.policy_file),
+            dialect=dialects.compute,
+            authenticate=self.ground.authentication(),
+            versions=versions(),
+            public_endpoint=self.conf.api.public_endpoint,
+            max_body=self.conf.api.max_request_body_size,
+            www_authenticate="Keystone",
+            extra_headers=("x-compute-request-id",),
+        )
+
+    def build_conductor(self) -> ComputeConductor:
+        return ComputeConductor(self)
+
+    def start_scheduler(self) -> None:
+        from celaje.compute.scheduler.scheduler import ComputeScheduler
+
+        self.scheduler = ComputeScheduler(self.conf)
+        # Several threads gain nothing: each decision holds the one lock.
+        self.serve(ComputeSchedulerMessages, self.scheduler, threads=2)
+        self.report_as("nova-scheduler", ComputeSchedulerMessages, availability_zone="internal")
+        self.client(ComputeConductorMessages).ask_aggregates()
+        self.client(ComputeWorkerMessages).report_now()
+
+    def start_workers(self) -> None:
+        from celaje.compute.worker import ComputeWorker
+
+        driver, hosts = self.make_driver()
+        driver.init_host()
+        self.compute_worker = ComputeWorker(
+            self.conf,
+            self.ground.host,
+            driver,
+            hosts,
+            conductor=self.client(ComputeConductorMessages),
+            scheduler=self.client(ComputeSchedulerMessages),
+            boot=self.boot,
+            locate_image=self._image_locator(driver),
+        )
+        self.serve(ComputeWorkerMessages, self.compute_worker, threads=self.conf.max_concurrent_builds)
+        self.periodic.every(self.conf.service.report_interval, self.compute_worker.report_hosts, at_once=True)
+        self.periodic.every(
+            self.conf.sync_power_state_interval, self.compute_worker.report_guests, at_once=True
+        )
+
+    def make_driver(self) -> tuple[Any, dict[str, list[str]]]:
+        """The driver and the compute hosts that this worker serves with it, with their nodes."""
+        if self.conf.compute_driver == "fake":
+            from celaje.compute.drivers.base import NodeResources
+            from celaje.compute.drivers.fake import FakeCloudState, FakeDriver
+
+            names = self.conf.fake_hosts or [self.ground.host]
+            sizes = {
+                name: NodeResources(
+                    vcpus=self.conf.fake_host_vcpus,
+                    memory_mb=self.conf.fake_host_memory_mb,
+                    disk_gb=self.conf.fake_host_disk_gb,
+                )
+                for name in names
+            }
+            state = FakeCloudState(self.ground.state / "guests")
+            return FakeDriver(sizes, state), {name: [name] for name in names}
+        raise NotImplementedError
+
+    def _image_locator(self, driver: Any) -> Any:
+        if driver.name == "fake":
+            # The simulated hypervisor reads no bytes.
+            return lambda image: {**image, "path": ""}
+        raise NotImplementedError
+
+    def aggregates_changed(self) -> None:
+        """Aggregates, zones or disabled services changed: schedulers hear of it at once."""
+        self.client(ComputeConductorMessages).ask_aggregates()

@@ -1,0 +1,190 @@
+"""The compute worker: takes steps of flows, holds the guest's lock, drives the driver, reports.
+
+Called by conductors' flows (and by the API for a console); calls the driver. No database: what it has to
+tell goes to the conductor by cast and to the schedulers by fanout.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from celaje.common.fences import Fences
+from celaje.common.messaging.client import Client
+from celaje.compute.drivers.base import ComputeDriver, ImageSource, PowerState, UnknownServer
+from celaje.compute.drivers.metadata import metadata_files
+
+log = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+
+# A complete list of guests is told at start and at every so many looks.
+_COMPLETE_EVERY = 6
+
+
+class ComputeWorker:
+    """`name` is the worker's address; `hosts` maps each compute host that it serves to its nodes.
+    `locate_image` brings an image's bytes here and says where they lie."""
+
+    def __init__(
+        self,
+        conf: Any,
+        name: str,
+        driver: ComputeDriver,
+        hosts: dict[str, list[str]],
+        *,
+        conductor: Client,
+        scheduler: Client,
+        boot: str,
+        locate_image: Callable[[Body], ImageSource],
+    ):
+        self.name = name
+        self.driver = driver
+        self.hosts = hosts
+        self._conf = conf
+        self._conductor = conductor
+        self._scheduler = scheduler
+        self._boot = boot
+        self._locate_image = locate_image
+        self._fences = Fences()
+        self._lock = threading.Lock()
+        self._told: dict[str, int] = {}
+        self._looks = 0
+
+    # Steps of flows.
+
+    def spawn(
+        self,
+        server: Body,
+        image: Body | None,
+        network_info: list[Body],
+        block_device_info: list[Body],
+        config_drive: bool,
+    ) -> Body:
+        with self._fences.step(server["uuid"]):
+            source = self._locate_image(image) if image else None
+            wanted = config_drive or self._conf.force_config_drive
+            files = metadata_files(server, network_info, block_device_info) if wanted else None
+            self.driver.spawn(server, source, network_info, block_device_info, files)
+            state = self._power(server)
+        root = next((one["device_name"] for one in block_device_info if one.get("boot_index") == 0), None)
+        return {"power_state": state, "root_device_name": root or "/dev/vda"}
+
+    def destroy(self, server: Body) -> None:
+        with self._fences.step(server["uuid"]):
+            self.driver.destroy(server)
+            with self._lock:
+                self._told.pop(server["uuid"], None)
+
+    def destroy_orphan(self, server_id: str, node: str | None) -> None:
+        server: Body = {"uuid": server_id, "name": server_id, "flavor": {}}
+        if node:
+            server["node"] = node
+        self.destroy(server)
+
+    def change_power(self, server: Body, operation: str, timeout: float) -> int:
+        with self._fences.step(server["uuid"]):
+            match operation:
+                case "power_off":
+                    self.driver.power_off(server, timeout)
+                case "reboot":
+                    self.driver.reboot(server, False, timeout)
+                case "reboot_hard":
+                    self.driver.reboot(server, True)
+                case _:
+                    getattr(self.driver, operation)(server)
+            return self._power(server)
+
+    def attach_volume(self, server: Body, block_device: Body) -> str:
+        with self._fences.step(server["uuid"]):
+            return self.driver.attach_volume(
+                server,
+                block_device["connection_info"],
+                block_device.get("device_name"),
+                block_device["volume_id"],
+            )
+
+    def detach_volume(self, server: Body, block_device: Body) -> None:
+        with self._fences.step(server["uuid"]):
+            self.driver.detach_volume(server, block_device["connection_info"])
+
+    def extend_volume(self, server: Body, block_device: Body, new_size: int) -> None:
+        with self._fences.step(server["uuid"]):
+            self.driver.extend_volume(server, block_device["connection_info"], new_size << 30)
+
+    def attach_interface(self, server: Body, port: Body) -> None:
+        with self._fences.step(server["uuid"]):
+            self.driver.attach_interface(server, port)
+
+    def detach_interface(self, server: Body, port: Body) -> None:
+        with self._fences.step(server["uuid"]):
+            self.driver.detach_interface(server, port)
+
+    # Reads, straight from the API.
+
+    def console_output(self, server: Body, length: int | None) -> str:
+        return self.driver.console_output(server, length)
+
+    def power_state(self, server: Body) -> int:
+        return int(self.driver.power_state(server))
+
+    # Reports.
+
+    def report_now(self) -> None:
+        self.report_hosts()
+        self.report_guests(complete=True)
+
+    def report_hosts(self) -> None:
+        """What the hosts have and use: to the conductor (rows, placement) and to the schedulers."""
+        capabilities = self.driver.capabilities()
+        connector = self.driver.volume_connector()
+        reports = {
+            host: {
+                "nodes": {node: asdict(capabilities[node]) for node in nodes if node in capabilities},
+                "connector": {**connector, "host": host},
+                "ratios": {
+                    "vcpus": self._conf.cpu_allocation_ratio,
+                    "memory_mb": self._conf.ram_allocation_ratio,
+                    "disk_gb": self._conf.disk_allocation_ratio,
+                },
+                "reserved": {
+                    "vcpus": self._conf.reserved_host_cpus,
+                    "memory_mb": self._conf.reserved_host_memory_mb,
+                    "disk_gb": -(-self._conf.reserved_host_disk_mb // 1024),
+                },
+            }
+            for host, nodes in self.hosts.items()
+        }
+        self._conductor.report_hosts(worker=self.name, boot=self._boot, hosts=reports)
+        self._scheduler.update_hosts(worker=self.name, hosts=reports)
+
+    def report_guests(self, complete: bool = False) -> None:
+        """Power states that changed since they were last told; all of them now and then."""
+        with self._lock:
+            complete = complete or self._looks % _COMPLETE_EVERY == 0
+            self._looks += 1
+        states: dict[str, int] = {}
+        for server_id in self.driver.list_servers():
+            try:
+                states[server_id] = int(self.driver.power_state(_named(server_id)))
+            except UnknownServer:
+                # Half built, or half gone: of a flow that runs, or an orphan.
+                states[server_id] = int(PowerState.NOSTATE)
+        with self._lock:
+            changed = {uuid: state for uuid, state in states.items() if self._told.get(uuid) != state}
+            self._told = dict(states)
+        if complete or changed:
+            told = states if complete else changed
+            self._conductor.report_guests(worker=self.name, guests=told, complete=complete)
+
+    def _power(self, server: Body) -> int:
+        """The guest's state now; the conductor hears it by the step's result."""
+        state = int(self.driver.power_state(server))
+        with self._lock:
+            self._told[server["uuid"]] = state
+        return state
+
+
+def _named(server_id: str) -> Body:
+    return {"uuid": server_id, "name": server_id, "flavor": {}}
