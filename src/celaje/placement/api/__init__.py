@@ -1,0 +1,1 @@
+"""Placement's REST API: the route table and one file a resource."""

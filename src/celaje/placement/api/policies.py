@@ -1,0 +1,55 @@
+"""Placement's policy rules, with the names and defaults of the real service's Secure RBAC."""
+
+from celaje.common.policy import Rule
+
+_DEFAULT = "rule:admin_or_service_api"
+
+POLICIES = [
+    Rule("admin_api", "role:admin", "Administrators.", ()),
+    Rule("service_api", "role:service", "The other services.", ()),
+    Rule("admin_or_service_api", "role:admin or role:service", "Who uses most of this API.", ()),
+    Rule("project_reader_api", "role:reader and project_id:%(project_id)s", "Readers of the project.", ()),
+    Rule(
+        "admin_or_project_reader_or_service_api",
+        "role:admin or rule:project_reader_api or role:service",
+        "Those, and readers for their own project.",
+        (),
+    ),
+    Rule("placement:resource_providers:list", _DEFAULT, "List resource providers."),
+    Rule("placement:resource_providers:create", _DEFAULT, "Create a resource provider."),
+    Rule("placement:resource_providers:show", _DEFAULT, "Show a resource provider."),
+    Rule("placement:resource_providers:update", _DEFAULT, "Change a resource provider."),
+    Rule("placement:resource_providers:delete", _DEFAULT, "Delete a resource provider."),
+    Rule("placement:resource_classes:list", _DEFAULT, "List resource classes."),
+    Rule("placement:resource_classes:create", _DEFAULT, "Create a resource class."),
+    Rule("placement:resource_classes:show", _DEFAULT, "Show a resource class."),
+    Rule("placement:resource_classes:update", _DEFAULT, "Change or confirm a resource class."),
+    Rule("placement:resource_classes:delete", _DEFAULT, "Delete a resource class."),
+    Rule("placement:resource_providers:inventories:list", _DEFAULT, "List inventories."),
+    Rule("placement:resource_providers:inventories:create", _DEFAULT, "Create one inventory."),
+    Rule("placement:resource_providers:inventories:show", _DEFAULT, "Show one inventory."),
+    Rule("placement:resource_providers:inventories:update", _DEFAULT, "Change inventories."),
+    Rule("placement:resource_providers:inventories:delete", _DEFAULT, "Delete inventories."),
+    Rule("placement:resource_providers:aggregates:list", _DEFAULT, "List a provider's aggregates."),
+    Rule("placement:resource_providers:aggregates:update", _DEFAULT, "Set a provider's aggregates."),
+    Rule("placement:resource_providers:usages", _DEFAULT, "What is used of a provider."),
+    Rule(
+        "placement:usages",
+        "rule:admin_or_project_reader_or_service_api",
+        "What a project uses in all.",
+    ),
+    Rule("placement:traits:list", _DEFAULT, "List traits."),
+    Rule("placement:traits:show", _DEFAULT, "Ask whether there is a trait."),
+    Rule("placement:traits:update", _DEFAULT, "Create a trait."),
+    Rule("placement:traits:delete", _DEFAULT, "Delete a trait."),
+    Rule("placement:resource_providers:traits:list", _DEFAULT, "List a provider's traits."),
+    Rule("placement:resource_providers:traits:update", _DEFAULT, "Set a provider's traits."),
+    Rule("placement:resource_providers:traits:delete", _DEFAULT, "Take a provider's traits away."),
+    Rule("placement:allocations:manage", _DEFAULT, "Set allocations of several consumers."),
+    Rule("placement:allocations:list", _DEFAULT, "Show a consumer's allocations."),
+    Rule("placement:allocations:update", _DEFAULT, "Set a consumer's allocations."),
+    Rule("placement:allocations:delete", _DEFAULT, "Delete a consumer's allocations."),
+    Rule("placement:resource_providers:allocations:list", _DEFAULT, "Show a provider's allocations."),
+    Rule("placement:allocation_candidates:list", _DEFAULT, "List allocation candidates."),
+    Rule("placement:reshaper:reshape", "rule:service_api", "Move inventories with their allocations."),
+]

@@ -1,0 +1,1 @@
+"""Placement's rows: tables, and queries by resource. Called by its API handlers only."""
