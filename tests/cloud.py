@@ -85,7 +85,9 @@ class LabCloud(Cloud):
         Seeds(self).sow()
         return self
 
-    def as_user(self, service: str, user: str = "admin", project: str | None = "admin", password: str = "") -> Client:
+    def as_user(
+        self, service: str, user: str = "admin", project: str | None = "admin", password: str = ""
+    ) -> Client:
         """A client of `service` with a token of `user`, scoped to `project` (None: unscoped)."""
         auth: dict[str, Any] = {
             "identity": {

@@ -1,4 +1,4 @@
-"""Which drivers an all-in-one cloud gets, and why: decided by what the machine can do, told in the welcome."""
+"""Which drivers an all-in-one cloud gets, and why: what the machine can do decides, the welcome tells it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
