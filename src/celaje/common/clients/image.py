@@ -1,7 +1,80 @@
-"""The image service's public API, as the other services' flows and handlers use it."""
+"""The image service's public API, as the other services' flows, handlers and workers use it."""
 
-from celaje.common.rest import RestClient
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from celaje.common.errors import Conflict, Forbidden, NotFound, Unavailable
+from celaje.common.rest import RestClient, operation
+from celaje.common.rest.client import part
+
+_PATCH = "application/openstack-images-v2.1-json-patch"
 
 
 class ImageClient(RestClient):
+    """Images are dictionaries as the API shows them."""
+
     service_type = "image"
+
+    @operation
+    def show(self, image_id: str) -> dict[str, Any]:
+        """Raises NotFound also for an image that the user may not see."""
+        return self.request("GET", _path(image_id)).body
+
+    @operation
+    def find(self, **filters: Any) -> list[dict[str, Any]]:
+        """The first page of those that `filters` (of GET /v2/images) leave."""
+        return self.request("GET", "/v2/images", query=filters).body["images"]
+
+    @operation
+    def create(self, image: Mapping[str, Any]) -> dict[str, Any]:
+        """Register an image. Give it an `id` (run.new_uuid()): a repetition finds it by that."""
+        try:
+            return self.request("POST", "/v2/images", body=dict(image)).body
+        except Conflict:
+            if not image.get("id"):
+                raise
+            return self.show(image["id"])
+
+    @operation
+    def update(self, image_id: str, changes: list[dict[str, Any]]) -> dict[str, Any]:
+        """`changes` are operations of a JSON patch: {"op": "add", "path": "/name", "value": ...}."""
+        return self.request("PATCH", _path(image_id), body=changes, headers={"Content-Type": _PATCH}).body
+
+    def upload(self, image_id: str, chunks: Iterable[bytes]) -> None:
+        """Send the data; nothing happens when the image has it already. For workers: chunks are no JSON.
+        Raises Unavailable while an earlier attempt still holds the image."""
+        headers = {"Content-Type": "application/octet-stream"}
+        try:
+            self.request("PUT", f"{_path(image_id)}/file", headers=headers, stream=chunks)
+        except Conflict:
+            status = self.show(image_id)["status"]
+            if status in ("saving", "importing"):
+                raise Unavailable(f"Image {image_id} is still being written ({status}).") from None
+            if status != "active":
+                raise
+
+    @operation
+    def delete(self, image_id: str) -> None:
+        """Nothing happens when it is gone."""
+        try:
+            self.request("DELETE", _path(image_id))
+        except NotFound:
+            return
+
+    @operation
+    def locations(self, image_id: str) -> list[dict[str, Any]]:
+        """Where the data lies: [{"url": "file:///...", "metadata": {...}}]. For services only, so call it on
+        `as_service()`; empty for whom the rule fetch_image_location does not allow it."""
+        try:
+            return self.request("GET", f"{_path(image_id)}/locations").body or []
+        except (Forbidden, NotFound):
+            return []
+
+    def read(self, image_id: str) -> Iterable[bytes]:
+        """The data in chunks as they come. For workers, which fetch through `common/image_cache.py`."""
+        _, chunks = self.download(f"{_path(image_id)}/file")
+        return chunks
+
+
+def _path(image_id: str) -> str:
+    return f"/v2/images/{part(image_id)}"
