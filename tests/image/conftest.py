@@ -1,7 +1,6 @@
 """Fixtures: a cloud of identity and image only."""
 
 import pytest
-
 from tests.image.scene import Personas, small_cloud
 
 

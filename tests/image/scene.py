@@ -3,10 +3,10 @@
 import threading
 
 import msgspec
+from tests.cloud import Client, LabCloud, until
+
 from celaje.common import clock
 from celaje.common.tokens import Token, seconds
-
-from tests.cloud import Client, LabCloud, until
 
 
 class Personas:

@@ -6,12 +6,12 @@ import sys
 import threading
 
 import pytest
+from tests.cloud import until
+from tests.image.scene import Gate, Personas, flows_ended, make, send, small_cloud, stored_files
+
 from celaje.common import clock
 from celaje.image.conductor.upload_image import release
 from celaje.image.db import uploads as rows
-
-from tests.cloud import until
-from tests.image.scene import Gate, Personas, flows_ended, make, send, small_cloud, stored_files
 
 _CRASH = """
 import os, pathlib, sys, threading

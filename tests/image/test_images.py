@@ -1,7 +1,6 @@
 """Images through the real WSGI application: create, show, list, change, delete, members, tags, actions."""
 
 import pytest
-
 from tests.image.scene import change, make, send
 
 

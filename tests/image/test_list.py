@@ -3,7 +3,6 @@
 from urllib.parse import quote
 
 import pytest
-
 from tests.image.scene import make, send
 
 SIZES = {"apple": 10, "pear, green": 20, "plum": 30}

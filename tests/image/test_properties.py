@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
-from celaje.common.errors import CelajeError
-from celaje.image import filters, patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.image.scene import make
+
+from celaje.common.errors import CelajeError
+from celaje.image import filters, patch
 
 FEW = settings(
     max_examples=60,

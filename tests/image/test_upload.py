@@ -4,10 +4,10 @@ import hashlib
 import threading
 
 import pytest
-from celaje.common.disk_format import empty_qcow2
-
 from tests.cloud import until
 from tests.image.scene import OCTETS, Gate, flows_ended, make, send, stored_files
+
+from celaje.common.disk_format import empty_qcow2
 
 
 def status(client, image):
