@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from celaje.common import clock
 from celaje.common.db import Transaction, fetch_all
-from celaje.common.service import Service
+from celaje.identity.db.statements import tuples
 from celaje.identity.db.tables import (
     ASSIGNMENTS,
     ENDPOINTS,
@@ -61,7 +61,7 @@ INTERFACES = ("public", "internal", "admin")
 
 
 def bootstrap(
-    service: Service, admin_password: str, public_url: str, service_passwords: Mapping[str, str]
+    service: Any, admin_password: str, public_url: str, service_passwords: Mapping[str, str]
 ) -> None:
     """`admin_password` is also that of the users demo and alt_demo, as DevStack does it; `service_passwords`
     has one for each service user. `public_url` has no slash at its end."""
@@ -95,8 +95,7 @@ def bootstrap(
 
 
 def _user_ids(tx: Transaction) -> dict[str, str]:
-    rows = tx.execute(select(USERS.c.name, USERS.c.id).where(USERS.c.domain_id == DOMAIN))
-    return {name: user_id for name, user_id in rows}
+    return dict(tuples(tx, select(USERS.c.name, USERS.c.id).where(USERS.c.domain_id == DOMAIN)))
 
 
 def _domain(tx: Transaction) -> None:
@@ -130,8 +129,7 @@ def _new_project(
 
 
 def _roles(tx: Transaction) -> dict[str, str]:
-    rows = tx.execute(select(ROLES.c.name, ROLES.c.id).where(ROLES.c.domain_id == NO_DOMAIN))
-    roles = {name: role_id for name, role_id in rows}
+    roles = dict(tuples(tx, select(ROLES.c.name, ROLES.c.id).where(ROLES.c.domain_id == NO_DOMAIN)))
     for name in ROLE_NAMES:
         if name not in roles:
             roles[name] = new_id()

@@ -103,3 +103,16 @@ class PasswordExpired(errors.Unauthorized):
 
 class MethodNotSupported(errors.Unauthorized):
     text = "Attempted to authenticate with an unsupported method."
+
+
+class Immutable(errors.Forbidden):
+    """The resource's own option protects it, even from an admin."""
+
+    text = (
+        "Unable to change or delete immutable {kind} {id}. "
+        "Set the resource option 'immutable' to false first."
+    )
+
+
+def name_taken(kind: str, name: str | None) -> Taken:
+    return Taken(kind=kind, what=f"Duplicate entry found with name {name}")

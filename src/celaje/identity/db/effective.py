@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, false, or_, select, true, union_all
 
 from celaje.common.db import Transaction
+from celaje.identity.db.statements import tuples, values
 from celaje.identity.db.tables import ASSIGNMENTS, MEMBERSHIPS, PROJECTS
 
 _A = ASSIGNMENTS.c
@@ -50,16 +51,15 @@ _BELOW = select(PROJECTS.c.id).where(
 def roles_on_project(tx: Transaction, user_id: str, project: dict[str, Any]) -> set[str]:
     """Role ids. `project` is its row."""
     above = ancestors(tx, project)
-    rows = tx.execute(_ON_PROJECT, {"user_id": user_id, "target_id": project["id"], "above": above})
-    return {row[0] for row in rows}
+    return set(values(tx, _ON_PROJECT, user_id=user_id, target_id=project["id"], above=above))
 
 
 def roles_on_domain(tx: Transaction, user_id: str, domain_id: str) -> set[str]:
-    return {row[0] for row in tx.execute(_ON_DOMAIN, {"user_id": user_id, "target_id": domain_id})}
+    return set(values(tx, _ON_DOMAIN, user_id=user_id, target_id=domain_id))
 
 
 def roles_on_system(tx: Transaction, user_id: str) -> set[str]:
-    return {row[0] for row in tx.execute(_ON_SYSTEM, {"user_id": user_id})}
+    return set(values(tx, _ON_SYSTEM, user_id=user_id))
 
 
 def ancestors(tx: Transaction, project: dict[str, Any]) -> list[str]:
@@ -82,7 +82,7 @@ def targets_of(tx: Transaction, user_id: str) -> tuple[set[str], set[str], bool]
     domains: set[str] = set()
     system = False
     sources: set[str] = set()
-    for target, target_id, inherited in tx.execute(_ALL_OF_USER, {"user_id": user_id}):
+    for target, target_id, inherited in tuples(tx, _ALL_OF_USER, user_id=user_id):
         if inherited:
             sources.add(target_id)
         elif target == "project":
@@ -99,6 +99,6 @@ def below(tx: Transaction, above: set[str]) -> set[str]:
     found: set[str] = set()
     level = set(above)
     while level:
-        level = {row[0] for row in tx.execute(_BELOW, {"above": sorted(level)})} - found
+        level = set(values(tx, _BELOW, above=sorted(level))) - found
         found |= level
     return found

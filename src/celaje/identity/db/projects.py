@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from celaje.common.db import DuplicateRow, Transaction, fetch_all
+from celaje.identity.db.statements import many, one, tuples
 from celaje.identity.db.tables import PROJECT_TAGS, PROJECTS
-from celaje.identity.errors import DomainNotFound, ProjectNotFound, Taken
+from celaje.identity.errors import DomainNotFound, ProjectNotFound, name_taken
 
 Row = dict[str, Any]
 
@@ -21,8 +22,7 @@ _TAGS = (
 
 
 def find(tx: Transaction, project_id: str) -> Row | None:
-    row = tx.execute(_BY_ID, {"id": project_id}).mappings().first()
-    return dict(row) if row is not None else None
+    return one(tx, _BY_ID, id=project_id)
 
 
 def get(tx: Transaction, project_id: str) -> Row:
@@ -58,7 +58,7 @@ def list_by_ids(tx: Transaction, ids: Iterable[str], *, is_domain: bool, enabled
 def with_tags(tx: Transaction, rows: list[Row]) -> list[Row]:
     tags: dict[str, list[str]] = {}
     if rows:
-        for project_id, name in tx.execute(_TAGS, {"ids": [row["id"] for row in rows]}):
+        for project_id, name in tuples(tx, _TAGS, ids=[row["id"] for row in rows]):
             tags.setdefault(project_id, []).append(name)
     for row in rows:
         row["tags"] = tags.get(row["id"], [])
@@ -71,9 +71,7 @@ def create(tx: Transaction, row: Row) -> Row:
     try:
         tx.execute(insert(PROJECTS).values(**row))
     except DuplicateRow as error:
-        raise Taken(
-            kind=kind, what=f"it is not permitted to have two {kind}s with the same name: {row['name']}"
-        ) from error
+        raise name_taken(kind, row["name"]) from error
     return row
 
 
@@ -82,15 +80,12 @@ def change(tx: Transaction, row: Row, values: Row) -> Row:
     try:
         tx.execute(update(PROJECTS).where(PROJECTS.c.id == row["id"]).values(**values))
     except DuplicateRow as error:
-        name = values.get("name")
-        raise Taken(
-            kind=kind, what=f"it is not permitted to have two {kind}s with the same name: {name}"
-        ) from error
+        raise name_taken(kind, values.get("name")) from error
     return {**row, **values}
 
 
 def children(tx: Transaction, project_id: str) -> list[Row]:
-    return [dict(row) for row in tx.execute(_CHILDREN, {"parent_id": project_id}).mappings()]
+    return many(tx, _CHILDREN, parent_id=project_id)
 
 
 def subtree(tx: Transaction, project_id: str) -> list[Row]:
@@ -144,4 +139,4 @@ def remove_tag(tx: Transaction, project_id: str, name: str) -> bool:
 
 
 def tags_of(tx: Transaction, project_id: str) -> list[str]:
-    return [row[1] for row in tx.execute(_TAGS, {"ids": [project_id]})]
+    return [row[1] for row in tuples(tx, _TAGS, ids=[project_id])]

@@ -91,7 +91,7 @@ def show(service: Any, tx: Transaction, token: Token, *, with_catalog: bool) -> 
     return view(service, tx, token, user, row, with_catalog, credential)
 
 
-def view(
+def view(  # noqa: PLR0917
     service: Any,
     tx: Transaction,
     token: Token,

@@ -1,0 +1,227 @@
+"""Users, and their own change of password."""
+
+import datetime
+import re
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.wsgi import Request
+from celaje.identity.api import listing, schemas, views
+from celaje.identity.api.access import callers_domain, checked, target
+from celaje.identity.api.projects import merged_options
+from celaje.identity.db import projects, users
+from celaje.identity.db.tables import USERS
+from celaje.identity.errors import ForbiddenAction, Invalid, UserNotFound
+from celaje.identity.ids import new_id
+from celaje.identity.login import methods
+from celaje.identity.login.issue import stamp
+
+Row = dict[str, Any]
+
+_FLAG = {"type": ["boolean", "null"]}
+_PROPERTIES = {
+    "name": schemas.name(255),
+    "domain_id": schemas.ID,
+    "default_project_id": schemas.TEXT_OR_NULL,
+    "description": schemas.TEXT_OR_NULL,
+    "enabled": schemas.BOOLEAN,
+    "password": schemas.TEXT_OR_NULL,
+    "options": {
+        "type": "object",
+        "properties": {
+            "ignore_change_password_upon_first_use": _FLAG,
+            "ignore_password_expiry": _FLAG,
+            "ignore_lockout_failure_attempts": _FLAG,
+            "ignore_user_inactivity": _FLAG,
+            "lock_password": _FLAG,
+        },
+        "additionalProperties": False,
+    },
+}
+CREATE = schemas.body("user", _PROPERTIES, required=("name",))
+UPDATE = schemas.body("user", _PROPERTIES, update=True)
+CHANGE_PASSWORD = schemas.body(
+    "user",
+    {"password": {"type": "string"}, "original_password": {"type": "string"}},
+    required=("password", "original_password"),
+)
+
+# `description` is kept beside the attributes that clients make up, as in Keystone.
+_COLUMNS = ("name", "domain_id", "default_project_id", "enabled", "password", "options")
+
+
+def view(request: Request, row: Row) -> Row:
+    body = {
+        "id": row["id"],
+        "name": row["name"],
+        "domain_id": row["domain_id"],
+        "enabled": bool(row["enabled"]),
+        "password_expires_at": stamp(row["password_expires_at"]),
+        "options": row["options"],
+    }
+    if row["default_project_id"]:
+        body["default_project_id"] = row["default_project_id"]
+    return views.linked(request, "users", views.with_extra(body, row))
+
+
+def index(request: Request) -> Row:
+    own_domain = request.context.domain_id
+    request.authorize(target(domain_id=own_domain))
+    where = listing.conditions(
+        request, {"name": USERS.c.name, "domain_id": USERS.c.domain_id}, {"enabled": USERS.c.enabled}
+    )
+    where += _expiring(request)
+    if own_domain:
+        where.append(USERS.c.domain_id == own_domain)
+    listed = request.service.database.read(lambda tx: listing.run(request, tx, USERS, where))
+    return listing.answer(request, "users", listed, view)
+
+
+def _expiring(request: Request) -> list[ColumnElement[bool]]:
+    """`password_expires_at=lt:2026-01-01T00:00:00Z`, repeated for a span."""
+    found: list[ColumnElement[bool]] = []
+    column = USERS.c.password_expires_at
+    for value in request.query_all("password_expires_at"):
+        operator, colon, text = value.partition(":")
+        if not colon or operator not in ("lt", "lte", "gt", "gte", "eq", "neq"):
+            raise Invalid("Malformed request: password_expires_at is not of the form operator:timestamp.")
+        try:
+            moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+        except ValueError as error:
+            raise Invalid(f"Invalid timestamp {text[:40]} in password_expires_at.") from error
+        found.append(
+            {
+                "lt": column < moment,
+                "lte": column <= moment,
+                "gt": column > moment,
+                "gte": column >= moment,
+                "eq": column == moment,
+                "neq": column != moment,
+            }[operator]
+        )
+    return found
+
+
+def create(request: Request) -> Row:
+    given = request.body["user"]
+    domain_id = given.get("domain_id") or callers_domain(request)
+    request.authorize(target({"user": {"domain_id": domain_id}}))
+    row = {
+        "id": new_id(),
+        "name": given["name"].strip(),
+        "domain_id": domain_id,
+        "enabled": given.get("enabled", True),
+        "default_project_id": given.get("default_project_id"),
+        "created_at": clock.now(),
+        "failed_logins": 0,
+        "options": merged_options({}, given.get("options", {})),
+        "extra": views.extra_of(given, _COLUMNS),
+        **password_columns(request.service, given.get("password")),
+    }
+
+    def unit(tx: Transaction) -> Row:
+        if (domain := projects.find(tx, domain_id)) is None or not domain["is_domain"]:
+            raise Invalid(f"Could not find domain: {domain_id}.")
+        _check_default_project(tx, row["default_project_id"])
+        return users.create(tx, row)
+
+    return {"user": view(request, request.service.database.write(unit))}
+
+
+def password_columns(service: Any, password: str | None) -> Row:
+    """The columns of a new password. Raises Invalid for one that the operator's rules refuse."""
+    if password is None:
+        return {"password_hash": None, "password_set_at": None, "password_expires_at": None}
+    conf = service.conf
+    if len(password) > conf.identity.max_password_length:
+        raise Invalid(
+            f"The password length must be less than or equal to {conf.identity.max_password_length}."
+        )
+    rules = conf.security_compliance
+    if rules.password_regex and not re.match(rules.password_regex, password):
+        about = rules.password_regex_description or ""
+        raise Invalid(f"The password does not match the requirements: {about}.")
+    now = clock.now()
+    days = rules.password_expires_days
+    return {
+        "password_hash": service.passwords.hash(password),
+        "password_set_at": now,
+        "password_expires_at": now + datetime.timedelta(days=days) if days else None,
+        "failed_logins": 0,
+    }
+
+
+def _check_default_project(tx: Transaction, project_id: str | None) -> None:
+    """It need not exist, but a domain cannot be one."""
+    project = projects.find(tx, project_id) if project_id else None
+    if project is not None and project["is_domain"]:
+        raise Invalid(f"User's default project ID cannot be a domain: {project_id}")
+
+
+def show(request: Request, user_id: str) -> Row:
+    row = request.service.database.read(users.find, user_id)
+    return {"user": view(request, checked(request, row, "user", UserNotFound(id=user_id)))}
+
+
+def update(request: Request, user_id: str) -> Row:
+    given = request.body["user"]
+    service = request.service
+    # Hashing is slow: before the transaction, and only for those who may.
+    found = service.database.read(users.find, user_id)
+    checked(request, found, "user", UserNotFound(id=user_id))
+    new_password = password_columns(service, given["password"]) if "password" in given else {}
+
+    def unit(tx: Transaction) -> Row:
+        row = users.get(tx, user_id)
+        if given.get("id", user_id) != user_id:
+            raise Invalid("Cannot change ID")
+        if given.get("domain_id", row["domain_id"]) != row["domain_id"]:
+            raise Invalid("Cannot change Domain ID")
+        values = {**new_password}
+        if "name" in given:
+            values["name"] = given["name"].strip()
+        if "enabled" in given:
+            values["enabled"] = given["enabled"]
+        if "default_project_id" in given:
+            _check_default_project(tx, given["default_project_id"])
+            values["default_project_id"] = given["default_project_id"]
+        if "options" in given:
+            values["options"] = merged_options(row["options"], given["options"])
+        if extra := views.extra_of(given, _COLUMNS):
+            values["extra"] = {**row["extra"], **extra}
+        changed = users.change(tx, row, values) if values else row
+        if new_password or (row["enabled"] and not changed["enabled"]):
+            service.revoking.revoke(tx, {"user_id": user_id})
+        return changed
+
+    return {"user": view(request, service.database.write(unit))}
+
+
+def delete(request: Request, user_id: str) -> None:
+    service = request.service
+
+    def unit(tx: Transaction) -> None:
+        checked(request, users.find(tx, user_id), "user", UserNotFound(id=user_id))
+        users.remove(tx, user_id)
+        service.revoking.revoke(tx, {"user_id": user_id})
+
+    service.database.write(unit)
+
+
+def change_password(request: Request, user_id: str) -> None:
+    """A user's own change; the old password is the right to it, so an expired one can be changed too."""
+    given = request.body["user"]
+    service = request.service
+    user = methods.prove_password(service, {"id": user_id}, given["original_password"])
+    if user["options"].get("lock_password"):
+        raise ForbiddenAction(f"The password of user {user_id} is locked.")
+    columns = password_columns(service, given["password"])
+
+    def unit(tx: Transaction) -> None:
+        users.change(tx, users.get(tx, user_id), columns)
+        service.revoking.revoke(tx, {"user_id": user_id})
+
+    service.database.write(unit)
