@@ -135,7 +135,9 @@ def test_the_client_finds_what_it_made(glance, client):
     body = {"id": image_id, "name": "snapshot", "disk_format": "raw", "container_format": "bare"}
     assert client.create(body)["status"] == "queued"
     assert client.create(body)["id"] == image_id
-    client.upload(image_id, [b"da", b"ta"])
+    with pytest.raises(errors.Invalid):
+        client.upload(image_id, [b"da"], size=4)
+    client.upload(image_id, [b"da", b"ta"], size=4)
     client.upload(image_id, [b"again"])
     assert b"".join(client.read(image_id)) == b"data"
     assert client.show(image_id)["size"] == 4

@@ -40,10 +40,13 @@ class ImageClient(RestClient):
         """`changes` are operations of a JSON patch: {"op": "add", "path": "/name", "value": ...}."""
         return self.request("PATCH", _path(image_id), body=changes, headers={"Content-Type": _PATCH}).body
 
-    def upload(self, image_id: str, chunks: Iterable[bytes]) -> None:
+    def upload(self, image_id: str, chunks: Iterable[bytes], size: int | None = None) -> None:
         """Send the data; nothing happens when the image has it already. For workers: chunks are no JSON.
+        `size` in bytes, wherever it is known: over HTTP it tells a stream that broke off from one that ended.
         Raises Unavailable while an earlier attempt still holds the image."""
         headers = {"Content-Type": "application/octet-stream"}
+        if size is not None:
+            headers["X-OpenStack-Image-Size"] = str(size)
         try:
             self.request("PUT", f"{_path(image_id)}/file", headers=headers, stream=chunks)
         except Conflict:
