@@ -36,6 +36,9 @@ SERVICE_USERS = {
     "compute": "nova",
 }
 
+# People as DevStack has them, besides the admin.
+EXAMPLE_USERS = ("demo", "alt_demo")
+
 Values = Mapping[tuple[str | None, str], Any]
 
 
@@ -133,7 +136,8 @@ class Cloud:
         """Users, projects, roles and catalog, before anybody logs in."""
         from celaje.identity.bootstrap import bootstrap
 
-        users = {user: self.secrets.password(user) for user in SERVICE_USERS.values()}
+        names = (*SERVICE_USERS.values(), *EXAMPLE_USERS)
+        users = {user: self.secrets.password(user) for user in names}
         bootstrap(service, self.secrets.password("admin"), self.url, users)
 
 

@@ -61,7 +61,7 @@ INTERFACES = ("public", "internal", "admin")
 
 
 def bootstrap(
-    service: Any, admin_password: str, public_url: str, service_passwords: Mapping[str, str]
+    service: Any, admin_password: str, public_url: str, passwords: Mapping[str, str]
 ) -> None:
     """`admin_password` is also that of the users demo and alt_demo, as DevStack does it; `service_passwords`
     has one for each service user. `public_url` has no slash at its end."""
@@ -81,7 +81,7 @@ def bootstrap(
         users = _users(tx, hashes)
         for name in wanted:
             # What an operator took from a user stays taken; but the cloud keeps its admin and its services.
-            if name in hashes or name == "admin" or name in service_passwords:
+            if name in hashes or name == "admin" or name not in HUMANS:
                 for project, names in HUMANS.get(name, SERVICE_ROLES).items():
                     for role in names:
                         _assign(tx, users[name], "project", projects[project], roles[role])
