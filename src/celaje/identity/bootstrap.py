@@ -60,12 +60,10 @@ CATALOG = (
 INTERFACES = ("public", "internal", "admin")
 
 
-def bootstrap(
-    service: Any, admin_password: str, public_url: str, passwords: Mapping[str, str]
-) -> None:
-    """`admin_password` is also that of the users demo and alt_demo, as DevStack does it; `service_passwords`
-    has one for each service user. `public_url` has no slash at its end."""
-    wanted = dict.fromkeys(HUMANS, admin_password) | dict(service_passwords)
+def bootstrap(service: Any, admin_password: str, public_url: str, passwords: Mapping[str, str]) -> None:
+    """`passwords` has one for each service user, and for demo and alt_demo where they are not to have the
+    admin's, as DevStack does it. `public_url` has no slash at its end."""
+    wanted = dict.fromkeys(HUMANS, admin_password) | dict(passwords)
     known = service.database.read(_user_ids)
     # Hashing is slow on purpose: outside of the transaction, on all cores, and only for new users.
     missing = [name for name in wanted if name not in known]
