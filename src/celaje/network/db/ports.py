@@ -1,0 +1,153 @@
+"""Ports' rows, their security groups and bindings. Called by the API's units and by the binding flows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from celaje.common import clock
+from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_one
+from celaje.network import errors, states
+from celaje.network.db import ipam, networks
+from celaje.network.db.tables import NETWORKS, PORT_SECURITY_GROUPS, PORTS
+
+Row = dict[str, Any]
+
+_GET = select(PORTS).where(PORTS.c.id == bindparam("port"))
+_INSERT = insert(PORTS)
+_ADD_GROUP = insert(PORT_SECURITY_GROUPS)
+
+
+def get(tx: Transaction, port_id: str) -> Row | None:
+    return fetch_one(tx, _GET.params(port=port_id))
+
+
+def new_mac(base: str) -> str:
+    """The base's first three octets (four, if the fourth is not 00) and random ones."""
+    octets = base.split(":")
+    kept = octets[:4] if octets[3] != "00" else octets[:3]
+    made = [f"{byte:02x}" for byte in clock.random_bytes(6 - len(kept))]
+    return ":".join([*kept, *made])
+
+
+def add(tx: Transaction, row: Row, *, mac_given: bool) -> None:
+    try:
+        tx.execute(_INSERT, row)
+    except DuplicateRow as error:
+        if mac_given:
+            raise errors.MacAddressInUse(network_id=row["network_id"], mac=row["mac_address"]) from error
+        raise errors.AllocationRace(what="A MAC address") from error
+
+
+def remove(tx: Transaction, port_id: str) -> bool:
+    ipam.release_port(tx, port_id)
+    tx.execute(delete(PORT_SECURITY_GROUPS).where(PORT_SECURITY_GROUPS.c.port_id == port_id))
+    return tx.execute(delete(PORTS).where(PORTS.c.id == port_id)).rowcount == 1
+
+
+def set_groups(tx: Transaction, port_id: str, group_ids: Sequence[str], *, new: bool = False) -> None:
+    if not new:
+        tx.execute(delete(PORT_SECURITY_GROUPS).where(PORT_SECURITY_GROUPS.c.port_id == port_id))
+    if group_ids:
+        tx.execute(_ADD_GROUP, [{"port_id": port_id, "security_group_id": each} for each in group_ids])
+
+
+def groups_of(tx: Transaction, port_ids: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {port_id: [] for port_id in port_ids}
+    if port_ids:
+        statement = select(PORT_SECURITY_GROUPS).where(PORT_SECURITY_GROUPS.c.port_id.in_(port_ids))
+        for row in fetch_all(tx, statement.order_by(PORT_SECURITY_GROUPS.c.security_group_id)):
+            found[row["port_id"]].append(row["security_group_id"])
+    return found
+
+
+def network_owners(tx: Transaction, network_ids: Sequence[str]) -> dict[str, Row]:
+    """Project and sharing of the networks, for policy checks on what lies in them."""
+    if not network_ids:
+        return {}
+    columns = (NETWORKS.c.id, NETWORKS.c.project_id, NETWORKS.c.shared, NETWORKS.c.router_external)
+    rows = fetch_all(tx, select(*columns).where(NETWORKS.c.id.in_(set(network_ids))))
+    return {row["id"]: row for row in rows}
+
+
+# The binding, for conductor/bind_port.py.
+
+
+def begin_binding(tx: Transaction, port_id: str, generation: int) -> Row | None:
+    """What the host's worker is told of the port; None when this binding has been overtaken."""
+    port = get(tx, port_id)
+    if port is None or port["binding_generation"] != generation:
+        return None
+    network = networks.describe(tx, port["network_id"])
+    if network is None:
+        return None
+    fixed = ipam.of_ports(tx, [port_id])[port_id]
+    return {
+        "host": port["binding_host_id"],
+        "device_id": port["device_id"],
+        "device_owner": port["device_owner"],
+        "data": {
+            "id": port_id,
+            "generation": generation,
+            **{
+                name: port[name]
+                for name in (
+                    "mac_address",
+                    "admin_state_up",
+                    "device_id",
+                    "device_owner",
+                    "port_security_enabled",
+                    "allowed_address_pairs",
+                )
+            },
+            "vnic_type": port["binding_vnic_type"],
+            "fixed_ips": [{"ip_address": f["ip_address"], "subnet_id": f["subnet_id"]} for f in fixed],
+            "network": network,
+        },
+    }
+
+
+def finish_binding(tx: Transaction, port_id: str, generation: int, wiring: Row) -> bool:
+    """The port is wired. False when another binding has overtaken this one."""
+    port = get(tx, port_id)
+    if port is None or port["binding_generation"] != generation:
+        return False
+    return states.PORT.move(
+        tx,
+        PORTS,
+        port_id,
+        "ACTIVE" if port["admin_state_up"] else "DOWN",
+        sources={"BUILD"},
+        binding_vif_type=wiring["vif_type"],
+        binding_vif_details=wiring["vif_details"],
+        revision_number=port["revision_number"] + 1,
+        updated_at=clock.now(),
+    )
+
+
+def fail_binding(tx: Transaction, port_id: str, generation: int) -> bool:
+    """The port could not be wired; False when that is no longer this binding's business."""
+    port = get(tx, port_id)
+    if port is None or port["binding_generation"] != generation or port["status"] != "BUILD":
+        return False
+    return states.PORT.move(
+        tx,
+        PORTS,
+        port_id,
+        "DOWN",
+        sources={"BUILD"},
+        binding_vif_type="binding_failed",
+        binding_vif_details={},
+        revision_number=port["revision_number"] + 1,
+        updated_at=clock.now(),
+    )
+
+
+def is_wired(tx: Transaction, port_id: str, generation: int) -> bool:
+    port = get(tx, port_id)
+    return (
+        port is not None
+        and port["binding_generation"] == generation
+        and port["binding_vif_type"] not in ("unbound", "binding_failed")
+        and port["status"] != "BUILD"
+    )
