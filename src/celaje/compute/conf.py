@@ -39,7 +39,6 @@ OPTIONS = {
         cfg.StrOpt("instance_name_template", default="instance-%s", help="Name at the hypervisor."),
         cfg.IntOpt("sync_power_state_interval", default=10, min=1, help="Seconds between looks at guests."),
         cfg.IntOpt("password_length", default=12, min=8, help="Length of a made admin password."),
-        cfg.IntOpt("long_rpc_timeout", default=1800, min=1, help="Seconds of calls that may take long."),
         cfg.IntOpt("max_concurrent_builds", default=10, min=1, help="Steps a compute host works on at once."),
         cfg.StrOpt("my_ip", default="127.0.0.1", help="Address of this host that others reach it by."),
     ],

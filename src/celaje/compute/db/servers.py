@@ -266,6 +266,11 @@ def for_driver(row: Row, meta: dict[str, str] | None = None) -> Row:
     }
 
 
+def device_for_worker(row: Row) -> Row:
+    """A block device without its bookkeeping."""
+    return {key: value for key, value in row.items() if key not in ("created_at", "updated_at", "flow_id")}
+
+
 def bury(tx: Transaction, server_id: str) -> None:
     """The server is gone: its row stays for administrators, what belonged to it goes."""
     now = clock.now()
