@@ -28,6 +28,9 @@ class NetworkClient(RestClient):
     def security_groups(self, **filters: Any) -> list[Body]:
         return self.request("GET", "/v2.0/security-groups", query=filters).body["security_groups"]
 
+    def floating_ips(self, **filters: Any) -> list[Body]:
+        return self.request("GET", "/v2.0/floatingips", query=filters).body["floatingips"]
+
     def ports(self, **filters: Any) -> list[Body]:
         return self.request("GET", "/v2.0/ports", query=filters).body["ports"]
 
