@@ -4,8 +4,6 @@ Called by every Api; opens tokens in process, checks revocations. A request that
 carries both tokens; then the user's may have expired meanwhile (Keystone's `allow_expired`).
 """
 
-from dataclasses import replace
-
 from celaje.common.errors import Unauthorized
 from celaje.common.revocations import Revocations
 from celaje.common.tokens import Token, Tokens
@@ -16,9 +14,7 @@ EXPIRED_WINDOW = 172800.0
 
 
 class Authentication:
-    def __init__(
-        self, tokens: Tokens, revocations: Revocations, expired_window: float = EXPIRED_WINDOW
-    ):
+    def __init__(self, tokens: Tokens, revocations: Revocations, expired_window: float = EXPIRED_WINDOW):
         self._tokens = tokens
         self._revocations = revocations
         self._expired_window = expired_window
@@ -32,8 +28,7 @@ class Authentication:
         by_service = service is not None and "service" in service.role_names
         token = self._valid(text, self._expired_window if by_service else 0.0)
         request.token = token
-        request.context = replace(
-            request.context,
+        request.context = request.context.but(
             user_id=token.user_id,
             user_domain_id=token.user_domain_id,
             project_id=token.project_id,

@@ -5,6 +5,7 @@ whole cloud, with its leases, deadlines and heartbeats, in no time and with a se
 """
 
 import datetime
+import os
 import random
 import secrets
 import threading
@@ -13,12 +14,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_EPOCH = datetime.datetime(1970, 1, 1)
+_RANDOM_BITS = ~(0xF << 76) & ~(0x3 << 62)
+_VERSION_4 = (0x4 << 76) | (0x2 << 62)
+
 
 class Clock:
     """The real clock. All times are naive UTC datetimes (the form OpenStack's databases hold)."""
 
     def now(self) -> datetime.datetime:
-        return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        # A third of what now(UTC).replace(tzinfo=None) costs; every row and message is stamped.
+        return _EPOCH + datetime.timedelta(microseconds=time.time_ns() // 1000)
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -34,7 +40,12 @@ class Clock:
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
     ) -> bool:
         """Wait on a held condition until `predicate` holds; False when the timeout passed first."""
-        end = None if timeout is None else self.monotonic() + timeout
+        return self.wait_until(condition, predicate, None if timeout is None else self.monotonic() + timeout)
+
+    def wait_until(
+        self, condition: threading.Condition, predicate: Callable[[], bool], end: float | None
+    ) -> bool:
+        """As `wait_for`, until the moment `end` of `monotonic`."""
         while not predicate():
             left = None if end is None else end - self.monotonic()
             if left is not None and left <= 0:
@@ -43,7 +54,10 @@ class Clock:
         return True
 
     def uuid(self) -> str:
-        return str(uuid.uuid4())
+        """A random UUID (RFC 9562, version 4)."""
+        number = int.from_bytes(os.urandom(16))
+        text = f"{number & _RANDOM_BITS | _VERSION_4:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def token(self, length: int = 24) -> str:
         """An URL-safe secret of `length` random bytes."""
@@ -94,7 +108,20 @@ class VirtualClock(Clock):
     def wait(self, condition: threading.Condition, timeout: float | None = None) -> bool:
         if timeout is None:
             return condition.wait()
-        end = self._elapsed + timeout
+        return self._wait_until(condition, self._elapsed + timeout)
+
+    def wait_until(
+        self, condition: threading.Condition, predicate: Callable[[], bool], end: float | None
+    ) -> bool:
+        # By the moment, not by what is left of it: `advance` may come between looking and waiting.
+        while not predicate():
+            if end is None:
+                condition.wait()
+            elif self._elapsed >= end or not self._wait_until(condition, end):
+                return predicate()
+        return True
+
+    def _wait_until(self, condition: threading.Condition, end: float) -> bool:
         with self._moved:
             self._sleepers.add(condition)
         try:
@@ -160,6 +187,10 @@ def wait_for(
     condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
 ) -> bool:
     return _clock.wait_for(condition, predicate, timeout)
+
+
+def wait_until(condition: threading.Condition, predicate: Callable[[], bool], end: float | None) -> bool:
+    return _clock.wait_until(condition, predicate, end)
 
 
 def new_uuid() -> str:

@@ -7,8 +7,10 @@ and journals read it. It never holds the token itself in a form that is written 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from celaje.common import clock
 
@@ -31,9 +33,11 @@ class Step:
         return f"{self.flow_id}/{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
-    request_id: str = field(default_factory=new_request_id)
+class RequestContext(msgspec.Struct, frozen=True):
+    """Made several times for each request and message, which is why it is a Struct: 0.3 us, a frozen
+    dataclass of this size takes 4."""
+
+    request_id: str = msgspec.field(default_factory=new_request_id)
     global_request_id: str | None = None
     user_id: str | None = None
     user_name: str | None = None
@@ -48,7 +52,12 @@ class RequestContext:
     service_roles: tuple[str, ...] = ()
     is_admin_project: bool = True
     step: Step | None = None
-    token: str | None = field(default=None, repr=False)
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        """For logs and messages of failed tests: what is set, and never the token."""
+        found = {name: getattr(self, name) for name in self.__struct_fields__ if name != "token"}
+        return f"RequestContext({', '.join(f'{n}={v!r}' for n, v in found.items() if v not in (None, ()))})"
 
     @property
     def is_admin(self) -> bool:
@@ -74,7 +83,8 @@ class RequestContext:
     def to_dict(self) -> dict[str, Any]:
         """For messages and flow rows. The token stays out: who needs to act for the user asks the token
         vault of its service (`common/tokens.py`)."""
-        data = {name: getattr(self, name) for name in _TRAVELLING}
+        data = msgspec.structs.asdict(self)
+        del data["token"], data["step"]
         data["roles"] = list(self.roles)
         data["service_roles"] = list(self.service_roles)
         if self.step:
@@ -92,12 +102,14 @@ class RequestContext:
         return cls(**values)
 
     def at(self, step: Step | None) -> "RequestContext":
-        return replace(self, step=step)
+        return self.but(step=step)
+
+    def but(self, **changes: Any) -> "RequestContext":
+        """A copy with `changes`."""
+        return msgspec.structs.replace(self, **changes)
 
 
-# Asked once: `fields` on every message would cost more than the rest of the dictionary.
-_KNOWN = frozenset(f.name for f in fields(RequestContext))
-_TRAVELLING = tuple(f.name for f in fields(RequestContext) if f.name not in ("token", "step"))
+_KNOWN = frozenset(RequestContext.__struct_fields__)
 
 _current: ContextVar[RequestContext | None] = ContextVar("celaje_context", default=None)
 

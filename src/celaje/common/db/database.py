@@ -5,8 +5,10 @@ A unit may run again (deadlock, lost connection), so it must do nothing but SQL;
 commit, such as the nudge of a flow, is said with `Transaction.after_commit`.
 """
 
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
@@ -18,6 +20,8 @@ from sqlalchemy.sql import Executable
 from celaje.common import clock
 from celaje.common.db.errors import DatabaseLocked, DuplicateRow
 from celaje.common.db.group_commit import GroupCommit
+from celaje.common.db.readers import Readers
+from celaje.common.errors import CelajeError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,18 +32,32 @@ _RETRIES = 5
 class Transaction:
     """What queries get: a connection inside a transaction, and the hooks of its commit."""
 
-    __slots__ = ("_after", "connection", "dialect")
+    __slots__ = ("_after", "connection", "dialect", "raw", "statements")
 
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: Connection, raw: Any = None):
         self.connection = connection
         self.dialect = connection.dialect.name
+        # SQLite's own connection, for Prepared statements; None on other databases.
+        self.raw = raw
+        self.statements = 0
         self._after: list[Callable[[], object]] = []
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        self.statements += 1
         try:
             return self.connection.execute(statement, parameters)
         except IntegrityError as error:
             raise DuplicateRow(cause=str(error.orig)) from error
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Around a statement whose DuplicateRow the unit survives: PostgreSQL would go on only from a
+        savepoint, and quietly roll back all of the unit at its commit."""
+        if self.dialect == "postgresql":
+            with self.connection.begin_nested():
+                yield
+        else:
+            yield
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Run `action` once this unit is durable; never when it was rolled back."""
@@ -53,7 +71,7 @@ class Transaction:
 class Database:
     """`url` as SQLAlchemy knows it. SQLite: WAL, one writer with group commit, `synchronous`
     FULL or NORMAL. PostgreSQL and MariaDB: a pool of `max_pool_size` + `max_overflow` connections, waited
-    for `pool_timeout` seconds."""
+    for `pool_timeout` seconds. `statements` counts what transactions have executed."""
 
     def __init__(
         self,
@@ -66,12 +84,14 @@ class Database:
     ):
         self.url = sqlalchemy.make_url(url)
         self.statements = 0
+        self._timeout = pool_timeout
         self._inside = threading.local()
         self._group: GroupCommit | None = None
         if self.url.get_backend_name() == "sqlite":
             self._readers = self._sqlite_engine(max_pool_size + max_overflow, pool_timeout, synchronous, True)
             self._writers = self._sqlite_engine(1, pool_timeout, synchronous, False)
             self._group = GroupCommit(self._writers)
+            self._idle_readers = Readers(self._readers, max_pool_size + max_overflow, pool_timeout)
         else:
             self._writers = self._readers = sqlalchemy.create_engine(
                 self.url,
@@ -80,8 +100,6 @@ class Database:
                 pool_timeout=pool_timeout,
                 pool_pre_ping=True,
             )
-        for engine in {id(self._readers): self._readers, id(self._writers): self._writers}.values():
-            event.listen(engine, "before_cursor_execute", self._count)
 
     def _sqlite_engine(self, size: int, timeout: float, synchronous: str, readonly: bool) -> Engine:
         # The driver's own transaction handling is off (AUTOCOMMIT): its deferred BEGIN would fail half of
@@ -93,7 +111,7 @@ class Database:
             pool_size=size,
             max_overflow=0,
             pool_timeout=timeout,
-            connect_args={"check_same_thread": False, "timeout": timeout},
+            connect_args={"check_same_thread": False, "timeout": timeout, "cached_statements": 512},
         )
 
         def prepare(connection: Any, _record: Any) -> None:
@@ -107,15 +125,30 @@ class Database:
         event.listen(engine, "connect", prepare)
         return engine
 
-    def _count(self, *_: Any) -> None:
-        self.statements += 1
-
     def read(
         self, query: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a query that changes nothing. On SQLite it never waits for a writer."""
-        with self._readers.connect() as connection:
-            return query(Transaction(connection), *args, **kwargs)
+        if self._group is None:
+            with self._readers.connect() as connection:
+                transaction = Transaction(connection)
+                try:
+                    return query(transaction, *args, **kwargs)
+                finally:
+                    self.statements += transaction.statements
+        reader = self._idle_readers.take()
+        transaction = Transaction(*reader)
+        sound = False
+        try:
+            result = query(transaction, *args, **kwargs)
+            sound = True
+            return result
+        except CelajeError:
+            sound = True
+            raise
+        finally:
+            self.statements += transaction.statements
+            self._idle_readers.give_back(reader, sound=sound)
 
     def write(
         self, unit: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -128,21 +161,22 @@ class Database:
             result, done = self._write(unit, args, kwargs)
         finally:
             self._inside.unit = False
+        self.statements += done.statements
         done.committed()
         return result
 
     def _write(self, unit: Callable[..., T], args: Any, kwargs: Any) -> tuple[T, Transaction]:
         if self._group is not None:
 
-            def on_sqlite(connection: Connection) -> tuple[T, Transaction]:
-                transaction = Transaction(connection)
+            def on_sqlite(connection: Connection, raw: Any) -> tuple[T, Transaction]:
+                transaction = Transaction(connection, raw)
                 return unit(transaction, *args, **kwargs), transaction
 
             try:
                 return self._group.run(on_sqlite)
-            except OperationalError as error:
+            except (OperationalError, sqlite3.OperationalError) as error:
                 if "locked" in str(error):
-                    raise DatabaseLocked(seconds=30) from error
+                    raise DatabaseLocked(seconds=self._timeout) from error
                 raise
         for attempt in range(_RETRIES):
             try:
@@ -159,6 +193,7 @@ class Database:
     def close(self) -> None:
         if self._group:
             self._group.close()
+            self._idle_readers.close()
         self._readers.dispose()
         self._writers.dispose()
 

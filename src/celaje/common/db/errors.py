@@ -18,3 +18,13 @@ class SchemaTooNew(errors.ConfigurationError):
         "The database of {service} has schema {found}, which this version of Celaje does not know "
         "(it knows up to {known}). Start the version that wrote it, or use another state directory."
     )
+
+
+class DatabaseClosed(errors.Unavailable):
+    """Work that came after the end: its service has been stopped or killed."""
+
+    text = "The database is closed, since its service has stopped."
+
+
+class DatabaseBusy(errors.Unavailable):
+    text = "No connection to the database became free within {seconds:g} s."

@@ -1,27 +1,39 @@
 """The one writer of an SQLite file: units of many threads share a commit.
 
-Called by Database only. A thread whose unit is done hands the still open transaction to the next one
-waiting instead of committing; whoever finds nobody behind it (or 64 units before it) commits for all, and
-all return together. With synchronous=FULL this is 3.5 to 7 times the commits of one fsync per unit.
+Called by Database only. A thread that finds the writer busy leaves its unit in the queue; the thread that has
+the writer runs all units that wait, commits once for them (at most 64), wakes their threads, and hands the
+writer to the first one of those that came meanwhile. With synchronous=FULL this is 3.5 to 7 times the commits
+of one fsync per unit, and a thread sleeps and wakes once for its unit at most.
 """
 
+import contextvars
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
+
+from celaje.common.db.errors import DatabaseClosed
 
 T = TypeVar("T")
 
 _LARGEST_BATCH = 64
 
 
-class _Batch:
-    __slots__ = ("done", "error", "units")
+class _Entry:
+    """A unit that waits. `wake` is held until it is settled, or until its thread shall lead."""
 
-    def __init__(self) -> None:
-        self.units = 0
-        self.done = False
+    __slots__ = ("context", "error", "result", "settled", "unit", "wake")
+
+    def __init__(self, unit: Callable[[Connection, Any], Any]):
+        self.unit = unit
+        # What the unit asks of its thread's context (who asks, for which step) it must find in another's.
+        self.context = contextvars.copy_context()
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        self.settled = False
+        self.result: Any = None
         self.error: BaseException | None = None
 
 
@@ -29,97 +41,106 @@ class GroupCommit:
     def __init__(self, engine: Engine):
         self._engine = engine
         self._connection: Connection | None = None
-        self._turn = threading.Condition()
-        self._settled = threading.Condition()
+        self._raw: Any = None
+        self._lock = threading.Lock()
+        self._queue: deque[_Entry] = deque()
         self._busy = False
-        self._waiting = 0
-        self._batch: _Batch | None = None
+        self._closed = False
+        self._idle = threading.Condition(self._lock)
 
-    def run(self, unit: Callable[[Connection], T]) -> T:
-        """Run `unit` in a transaction of its own making or one shared with other threads' units; return
-        when it is durable. A unit that raises leaves nothing behind and does not disturb its neighbours."""
-        with self._turn:
-            self._waiting += 1
-            while self._busy:
-                self._turn.wait()
-            self._waiting -= 1
+    def run(self, unit: Callable[[Connection, Any], T]) -> T:
+        """Run `unit` (given the connection and the driver's own below it) in a transaction, its own or one
+        shared with other threads' units; return when it is durable. A unit that raises leaves nothing behind
+        and does not disturb its neighbours; a commit that fails is raised to all whose units were in it."""
+        entry = _Entry(unit)
+        with self._lock:
+            if self._closed:
+                raise DatabaseClosed()
+            self._queue.append(entry)
+            lead = not self._busy
             self._busy = True
-        try:
-            batch, result, error = self._execute(unit)
-        except BaseException:
-            # The transaction itself could not be opened or is broken beyond a savepoint.
-            self._settle(self._batch, failed=True)
-            raise
-        with self._turn:
-            hand_over = bool(self._waiting) and batch.units < _LARGEST_BATCH
-            if hand_over:
-                self._busy = False
-                self._turn.notify()
-        if hand_over:
-            with self._settled:
-                while not batch.done:
-                    self._settled.wait()
-        else:
-            self._settle(batch)
-        if error is not None:
-            raise error
-        if batch.error is not None:
-            raise batch.error
-        return result  # type: ignore[return-value]
+        if not lead:
+            entry.wake.acquire()
+        if not entry.settled:
+            try:
+                self._lead()
+            finally:
+                self._hand_over()
+        if entry.error is not None:
+            raise entry.error
+        return entry.result
 
-    def _execute(self, unit: Callable[[Connection], T]) -> tuple[_Batch, T | None, BaseException | None]:
+    def _hand_over(self) -> None:
+        with self._lock:
+            if self._queue:
+                self._queue[0].wake.release()
+            else:
+                self._busy = False
+                self._idle.notify_all()
+
+    def _lead(self) -> None:
+        """Run and commit what waits."""
+        batch: list[_Entry] = []
+        committed: list[_Entry] = []
+        failure: BaseException | None = None
+        try:
+            connection, raw = self._begin()
+            while len(batch) < _LARGEST_BATCH and self._queue:
+                batch.append(self._queue.popleft())
+                self._perform(batch[-1], committed, connection, raw)
+            raw.execute("COMMIT")
+        except BaseException as problem:
+            # The transaction could not be opened, or is broken beyond a savepoint, or did not commit.
+            failure = problem
+            self._give_up_connection()
+            if not batch and self._queue:
+                batch = [self._queue.popleft()]
+        for entry in batch:
+            if failure is not None and entry.error is None:
+                entry.error = failure
+            entry.settled = True
+            entry.wake.release()
+
+    def _begin(self) -> tuple[Connection, Any]:
         if self._connection is None:
             self._connection = self._engine.connect()
-        connection = self._connection
-        batch = self._batch
-        if batch is None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            batch = self._batch = _Batch()
-        first = batch.units == 0
-        if not first:
-            connection.exec_driver_sql("SAVEPOINT unit")
-        try:
-            result = unit(connection)
-        except BaseException as error:
-            if first:
-                connection.exec_driver_sql("ROLLBACK")
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.exec_driver_sql("ROLLBACK TO unit")
-                connection.exec_driver_sql("RELEASE unit")
-            return batch, None, error
-        if not first:
-            connection.exec_driver_sql("RELEASE unit")
-        batch.units += 1
-        return batch, result, None
+            self._raw = self._connection.connection.driver_connection
+        self._raw.execute("BEGIN IMMEDIATE")
+        return self._connection, self._raw
 
-    def _settle(self, batch: _Batch | None, failed: bool = False) -> None:
-        """Commit for all units of the batch, tell them, and let the next batch begin."""
-        error: BaseException | None = None
-        if batch is not None and self._connection is not None:
-            try:
-                self._connection.exec_driver_sql("ROLLBACK" if failed else "COMMIT")
-            except BaseException as problem:
-                error = problem
-                self._connection.invalidate()
-                self._connection.close()
-                self._connection = None
-            if failed and error is None:
-                error = RuntimeError("the transaction shared with another unit could not go on")
-        with self._turn:
-            self._batch = None
-            self._busy = False
-            self._turn.notify()
-        if batch is not None:
-            with self._settled:
-                batch.error = error
-                batch.done = True
-                self._settled.notify_all()
+    @staticmethod
+    def _perform(entry: _Entry, committed: list[_Entry], connection: Connection, raw: Any) -> None:
+        alone = not committed
+        if not alone:
+            raw.execute("SAVEPOINT unit")
+        try:
+            entry.result = entry.context.run(entry.unit, connection, raw)
+        except BaseException as error:
+            entry.error = error
+            # When SQLite itself has rolled back (disk full), these raise, and all of the batch is told.
+            if alone:
+                raw.execute("ROLLBACK")
+                raw.execute("BEGIN IMMEDIATE")
+            else:
+                raw.execute("ROLLBACK TO unit")
+                raw.execute("RELEASE unit")
+            return
+        if not alone:
+            raw.execute("RELEASE unit")
+        committed.append(entry)
+
+    def _give_up_connection(self) -> None:
+        connection, self._connection, self._raw = self._connection, None, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
 
     def close(self) -> None:
-        with self._turn:
+        """End when the units that wait have ended; later ones are refused."""
+        with self._lock:
+            self._closed = True
             while self._busy:
-                self._turn.wait()
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+                self._idle.wait()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -9,14 +9,12 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from functools import partial
 from typing import Any
-
-from sqlalchemy import or_, select, update
 
 from celaje.common import clock, context
 from celaje.common.context import RequestContext
-from celaje.common.db import Transaction, fetch_all, fetch_one
+from celaje.common.db import DatabaseClosed, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.definition import Flow
 from celaje.common.flow.errors import FlowMismatch, InternalFlowError, LeaseLost, Suspended, Unwind
@@ -54,6 +52,7 @@ class Engine:
         self._queued: set[str] = set()
         self._stopping = False
         self._killed = False
+        self._started = 0.0
         self._watchers: list[threading.Thread] = []
         # Tests of crashes look in at every boundary; see tests/crash.
         self.on_boundary: Callable[[str, Row], None] | None = None
@@ -61,6 +60,7 @@ class Engine:
     def start(self, alone: bool = False) -> None:
         """`alone`: no other conductor can be alive (the state directory is locked by this process), so
         leases of an earlier life are ended at once instead of waited for."""
+        self._started = clock.monotonic()
         if alone:
             self.flows.database.write(self._release_all)
         for watch in (self._renew_leases, self._look_for_due):
@@ -101,65 +101,84 @@ class Engine:
                 return
         try:
             self.execute(flow_id)
+        except DatabaseClosed:
+            log.info("flow %s is left to the next conductor", flow_id)
         except Exception:
             # The lease runs out and the scan finds the flow again.
             log.exception("flow %s could not be run", flow_id)
 
     def execute(self, flow_id: str) -> None:
         """Claim the flow and run it until it ends, must wait, or is lost to another conductor."""
-        flow = self.flows.database.write(self._claim, flow_id)
+        flow = self.flows.database.read(self._look, flow_id)
         if flow is None:
             return
+        claim: Callable[[Transaction], None] | None = partial(self._claim, flow=flow)
+        if flow["attempt"] > 1:
+            # Claimed before its steps are read: whoever had it may have written some until now.
+            claim = None
+            try:
+                flow["steps"] = self.flows.database.write(self._claim_begun, flow)
+            except LeaseLost:
+                return
         with self._lock:
             self._claimed.add(flow_id)
         try:
-            self._run(flow)
+            self._run(flow, claim)
         except LeaseLost:
             log.info("flow %s was taken over by another conductor", flow_id)
         finally:
             with self._lock:
                 self._claimed.discard(flow_id)
                 self._lock.notify_all()
-            self.flows.changed()
 
-    def _claim(self, tx: Transaction, flow_id: str) -> Row | None:
-        flows = self.flows.tables.flows
-        now = clock.now()
-        free = or_(flows.c.owner.is_(None), flows.c.due_at <= now)
-        claimed = tx.execute(
-            update(flows)
-            .where(
-                flows.c.id == flow_id,
-                flows.c.finished_at.is_(None),
-                free,
-                or_(flows.c.state == "pending", flows.c.due_at <= now),
-            )
-            .values(
-                attempt=flows.c.attempt + 1, owner=self.owner, due_at=self._lease_end(now), updated_at=now
-            )
-        )
-        if claimed.rowcount != 1:
+    def _look(self, tx: Transaction, flow_id: str) -> Row | None:
+        """The row as it will be once claimed; None while somebody has it, or it is not due, or has ended."""
+        flow = self.flows.get(tx, flow_id)
+        if flow is None or flow["finished_at"] is not None:
             return None
-        flow = fetch_one(tx, select(flows).where(flows.c.id == flow_id))
-        assert flow is not None
+        due = flow["due_at"] is not None and flow["due_at"] <= clock.now()
+        if not due and (flow["owner"] is not None or flow["state"] != "pending"):
+            return None
+        flow["attempt"] += 1
         if flow["state"] != "undoing":
-            tx.execute(update(flows).where(flows.c.id == flow_id).values(state="running", waiting_on=None))
             flow["state"] = "running"
-        flow["steps"] = self.flows.steps(tx, flow_id) if flow["attempt"] > 1 else []
+        flow["steps"] = []
         return flow
+
+    def _claim(self, tx: Transaction, flow: Row) -> None:
+        """Take the flow that `_look` has found. Raises LeaseLost when another conductor was first."""
+        now = clock.now()
+        matched = self.flows.statements.claim.run(
+            tx,
+            row=flow["id"],
+            seen=flow["attempt"] - 1,
+            moment=now,
+            attempt=flow["attempt"],
+            state=flow["state"],
+            owner=self.owner,
+            due_at=self._lease_end(now),
+            waiting_on=flow["waiting_on"] if flow["state"] == "undoing" else None,
+            updated_at=now,
+        )
+        if matched != 1:
+            raise LeaseLost
+
+    def _claim_begun(self, tx: Transaction, flow: Row) -> list[Row]:
+        self._claim(tx, flow)
+        return self.flows.steps(tx, flow["id"])
 
     def _lease_end(self, now: datetime.datetime) -> datetime.datetime:
         return now + datetime.timedelta(seconds=self._lease)
 
-    def _run(self, flow: Row) -> None:
+    def _run(self, flow: Row, claim: Callable[[Transaction], None] | None) -> None:
         steps = flow.pop("steps")
         token = flow.pop("token")
-        journal = Journal(self.flows, flow, steps)
+        journal = Journal(self.flows, flow, steps, claim)
         journal.on_boundary = self.on_boundary
         journal.is_dead = lambda: self._killed
         request = RequestContext.from_dict(flow["context"])
         if token and self._unseal:
-            request = replace(request, token=self._unseal(token))
+            request = request.but(token=self._unseal(token))
         run = Run(journal, self._conductor, request)
         declared = self.flows.table.get(flow["name"], flow["version"])
         with context.using(request):
@@ -196,19 +215,17 @@ class Engine:
         raise Suspended(f"conductor knowing {flow['name']} version {flow['version']}", self._poll_interval)
 
     def _renew_leases(self) -> None:
-        flows = self.flows.tables.flows
-        while self._pause(self._lease / 3):
+        due = self._started
+        while self._pause_until(due := due + self._lease / 3):
             with self._lock:
-                mine = list(self._claimed)
+                mine = sorted(self._claimed)
             if not mine:
                 continue
 
             def unit(tx: Transaction, ids: list[str] = mine) -> None:
-                tx.execute(
-                    update(flows)
-                    .where(flows.c.id.in_(ids), flows.c.owner == self.owner, flows.c.finished_at.is_(None))
-                    .values(due_at=self._lease_end(clock.now()))
-                )
+                ends = self._lease_end(clock.now())
+                for flow_id in ids:
+                    self.flows.statements.renew.run(tx, row=flow_id, holder=self.owner, due_at=ends)
 
             try:
                 self.flows.database.write(unit)
@@ -226,26 +243,15 @@ class Engine:
                 return
 
     def due(self, tx: Transaction, limit: int = 500) -> list[str]:
-        flows = self.flows.tables.flows
-        rows = fetch_all(
-            tx,
-            select(flows.c.id)
-            .where(flows.c.due_at <= clock.now(), flows.c.finished_at.is_(None))
-            .order_by(flows.c.due_at)
-            .limit(limit),
-        )
-        return [row["id"] for row in rows]
+        return [row["id"] for row in self.flows.statements.due.all(tx, moment=clock.now(), most=limit)]
 
     def _pause(self, seconds: float) -> bool:
         """Sleep; False when the engine stops."""
+        return self._pause_until(clock.monotonic() + seconds)
+
+    def _pause_until(self, moment: float) -> bool:
         with self._lock:
-            clock.wait_for(self._lock, lambda: self._stopping, seconds)
-            return not self._stopping
+            return not clock.wait_until(self._lock, lambda: self._stopping, moment)
 
     def _release_all(self, tx: Transaction) -> None:
-        flows = self.flows.tables.flows
-        tx.execute(
-            update(flows)
-            .where(flows.c.owner.is_not(None), flows.c.finished_at.is_(None))
-            .values(owner=None, due_at=clock.now())
-        )
+        self.flows.statements.release.run(tx, owner=None, due_at=clock.now())

@@ -8,14 +8,13 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import select, update
-
 from celaje.common import clock, context
 from celaje.common.context import RequestContext
-from celaje.common.db import Database, DuplicateRow, Transaction, fetch_all, fetch_one
+from celaje.common.db import Database, DuplicateRow, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.definition import Flow, FlowTable
 from celaje.common.flow.errors import FlowTimeout
+from celaje.common.flow.statements import Statements
 from celaje.common.flow.tables import FlowTables
 
 Row = dict[str, Any]
@@ -40,11 +39,14 @@ class Flows:
     ):
         self.database = database
         self.tables = tables
+        self.statements = Statements(tables)
         self.table = FlowTable(definitions)
         self.nudge = nudge
         self._deadline_of = deadline_of
         self._seal = seal
-        self._changed = threading.Condition()
+        # Those who wait here for a flow: a change wakes the flow's own waiters only.
+        self._waiters: dict[str, list[threading.Condition]] = {}
+        self._lock = threading.Lock()
 
     def submit(
         self,
@@ -63,26 +65,26 @@ class Flows:
         request = request or context.current()
         now = clock.now()
         flow_id = clock.new_uuid()
-        tx.execute(
-            self.tables.flows.insert().values(
-                id=flow_id,
-                name=declared.name,
-                version=declared.version,
-                resource_type=resource[0] if resource else None,
-                resource_id=resource[1] if resource else None,
-                project_id=project_id or request.project_id,
-                user_id=request.user_id,
-                request_id=request.request_id,
-                global_request_id=request.global_request_id or request.request_id,
-                context=request.at(None).to_dict(),
-                token=self._seal(request.token) if self._seal and request.token else None,
-                arguments=arguments or {},
-                state="pending",
-                attempt=0,
-                due_at=now,
-                deadline_at=now + datetime.timedelta(seconds=deadline or self.seconds(declared.deadline)),
-                created_at=now,
-            )
+        seconds = self.seconds(declared.deadline) if deadline is None else deadline
+        self.statements.submit.run(
+            tx,
+            id=flow_id,
+            name=declared.name,
+            version=declared.version,
+            resource_type=resource[0] if resource else None,
+            resource_id=resource[1] if resource else None,
+            project_id=project_id or request.project_id,
+            user_id=request.user_id,
+            request_id=request.request_id,
+            global_request_id=request.global_request_id or request.request_id,
+            context=request.at(None).to_dict(),
+            token=self._seal(request.token) if self._seal and request.token else None,
+            arguments=arguments or {},
+            state="pending",
+            attempt=0,
+            due_at=now,
+            deadline_at=now + datetime.timedelta(seconds=seconds),
+            created_at=now,
         )
         tx.after_commit(lambda: self.nudge(flow_id))
         return flow_id
@@ -97,67 +99,77 @@ class Flows:
     def signal(self, tx: Transaction, flow_id: str, name: str, data: Any = None) -> None:
         """Give a flow what it waits for with `run.wait(name)`. A second signal of one name changes nothing:
         the first answer counts."""
-        flows, signals = self.tables.flows, self.tables.signals
-        known = select(signals.c.name).where(signals.c.flow_id == flow_id, signals.c.name == name)
-        if fetch_one(tx, known):
+        statements, now = self.statements, clock.now()
+        if statements.signal.one(tx, row=flow_id, called=name):
             return
         try:
-            tx.execute(signals.insert().values(flow_id=flow_id, name=name, data=data, created_at=clock.now()))
+            with tx.attempt():
+                statements.add_signal.run(tx, flow_id=flow_id, name=name, data=data, created_at=now)
         except DuplicateRow:
             return
-        tx.execute(
-            update(flows)
-            .where(
-                flows.c.id == flow_id,
-                flows.c.state == "waiting",
-                flows.c.waiting_on == f"signal:{name}",
-            )
-            .values(due_at=clock.now())
-        )
+        statements.wake_for_signal.run(tx, row=flow_id, awaited=f"signal:{name}", due_at=now)
         tx.after_commit(lambda: self.nudge(flow_id))
 
     def wake(self, tx: Transaction, waiting_on: str) -> list[str]:
         """What waited for `waiting_on` (a worker that is up again) is due now."""
-        flows = self.tables.flows
-        found = fetch_all(
-            tx, select(flows.c.id).where(flows.c.waiting_on == waiting_on, flows.c.state == "waiting")
-        )
-        ids = [row["id"] for row in found]
+        ids = [row["id"] for row in self.statements.waiting.all(tx, awaited=waiting_on)]
         if ids:
-            tx.execute(update(flows).where(flows.c.id.in_(ids)).values(due_at=clock.now()))
+            self.statements.wake.run(tx, awaited=waiting_on, moment=clock.now())
             tx.after_commit(lambda: [self.nudge(flow_id) for flow_id in ids])
         return ids
 
     def get(self, tx: Transaction, flow_id: str) -> Row | None:
-        return fetch_one(tx, select(self.tables.flows).where(self.tables.flows.c.id == flow_id))
+        return self.statements.flow.one(tx, row=flow_id)
 
     def steps(self, tx: Transaction, flow_id: str) -> list[Row]:
-        steps = self.tables.steps
-        return fetch_all(tx, select(steps).where(steps.c.flow_id == flow_id).order_by(steps.c.number))
+        return self.statements.steps.all(tx, row=flow_id)
 
-    def changed(self) -> None:
-        """Called by an engine in this process after each commit of a journal."""
-        with self._changed:
-            self._changed.notify_all()
+    def changed(self, flow_id: str | None = None) -> None:
+        """Called by an engine in this process when a flow (None: any) has ended, or passed a checkpoint."""
+        if not self._waiters:
+            return
+        with self._lock:
+            waiters = self._waiters
+            woken = list(waiters.get(flow_id, ())) if flow_id else [w for ws in waiters.values() for w in ws]
+        for waiter in woken:
+            with waiter:
+                waiter.notify_all()
 
     def wait(self, flow_id: str, timeout: float, checkpoint: str | None = None) -> Row:
         """Wait until the flow has ended, or passed `checkpoint`; returns its row. Raises FlowTimeout when
         neither came within `timeout` seconds; the flow goes on."""
         end = clock.monotonic() + timeout
-        while True:
-            with self._changed:
-                row = self.database.read(self.get, flow_id)
-                if row is None:
-                    raise KeyError(flow_id)
-                if row["state"] in ENDED or (checkpoint and row["checkpoint"] == checkpoint):
-                    return row
-                left = end - clock.monotonic()
-                if left <= 0:
-                    raise FlowTimeout(
-                        flow=row["name"], timeout=round(timeout), deadline=clock.iso(row["deadline_at"])
-                    )
-                # An engine in another process cannot notify: look again soon.
-                clock.wait(self._changed, min(left, 0.1))
+        waiter = threading.Condition()
+        with self._lock:
+            self._waiters.setdefault(flow_id, []).append(waiter)
+        try:
+            with waiter:
+                while not self.database.read(self._passed, flow_id, checkpoint):
+                    left = end - clock.monotonic()
+                    if left <= 0:
+                        raise self._timeout(flow_id, timeout)
+                    # An engine in another process cannot notify: look again soon.
+                    clock.wait(waiter, min(left, 0.1))
+        finally:
+            with self._lock:
+                others = self._waiters[flow_id]
+                others.remove(waiter)
+                if not others:
+                    del self._waiters[flow_id]
+        row = self.database.read(self.get, flow_id)
+        if row is None:
+            raise KeyError(flow_id)
+        return row
+
+    def _passed(self, tx: Transaction, flow_id: str, checkpoint: str | None) -> bool:
+        found = self.statements.progress.one(tx, row=flow_id)
+        if found is None:
+            raise KeyError(flow_id)
+        return found["state"] in ENDED or bool(checkpoint and found["checkpoint"] == checkpoint)
+
+    def _timeout(self, flow_id: str, timeout: float) -> FlowTimeout:
+        row = self.database.read(self.get, flow_id) or {"name": flow_id, "deadline_at": None}
+        return FlowTimeout(flow=row["name"], timeout=round(timeout), deadline=clock.iso(row["deadline_at"]))
 
     def result(self, flow_id: str, timeout: float, checkpoint: str | None = None) -> Any:
         """`wait`, and then the flow's result, or its error raised here."""

@@ -8,11 +8,8 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import case, update
-from sqlalchemy.exc import IntegrityError
-
 from celaje.common import clock
-from celaje.common.db import Transaction, fetch_one
+from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.errors import LeaseLost
 from celaje.common.flow.flows import Flows, Row
@@ -22,12 +19,21 @@ FIRST_UNDO = 10_000
 
 
 class Journal:
-    def __init__(self, flows: Flows, flow: Row, steps: list[Row]):
+    def __init__(
+        self,
+        flows: Flows,
+        flow: Row,
+        steps: list[Row],
+        claim: Callable[[Transaction], None] | None = None,
+    ):
+        """`claim` takes the flow, or raises LeaseLost; it runs in the transaction of the first write."""
         self._flows = flows
+        self._statements = flows.statements
         self.flow = flow
         self._steps = {step["number"]: step for step in steps}
         # The last step's outcome goes into the transaction that begins the next one: one commit a step.
-        self._unwritten: list[Callable[[Transaction], None]] = []
+        self._unwritten: list[Callable[[Transaction], object]] = [claim] if claim else []
+        self._told = flow["checkpoint"]
         # Called before and after each step and write; the crash tests kill here.
         self.on_boundary: Callable[[str, Row], None] | None = None
         self.is_dead: Callable[[], bool] = bool
@@ -68,12 +74,15 @@ class Journal:
 
     def finish(self, step: Row, result: Any) -> None:
         self.boundary(f"after {step['name']}")
-        step.update(outcome="ok", result=result, finished_at=clock.now())
-        self._unwritten.append(lambda tx: self._put(tx, step, True))
+        self._settle(step, outcome="ok", result=result, finished_at=clock.now())
 
     def fail(self, step: Row, error: CelajeError) -> None:
-        step.update(outcome="error", error=error.to_dict(), finished_at=clock.now())
-        self._unwritten.append(lambda tx: self._put(tx, step, True))
+        self._settle(step, outcome="error", error=error.to_dict(), finished_at=clock.now())
+
+    def _settle(self, step: Row, **values: Any) -> None:
+        step.update(values)
+        key = {"row": step["flow_id"], "place": step["number"]}
+        self._unwritten.append(lambda tx: self._statements.change_step.run(tx, **key, **values))
 
     def perform(self, number: int, name: str, work: Callable[[Transaction], Any]) -> Any:
         """A write step: `work` and its record in one transaction, so it happens exactly once."""
@@ -140,7 +149,7 @@ class Journal:
             return work(tx) if work else None
 
         self.boundary(f"before {state}")
-        result = self._write(unit)
+        result = self._write(unit, ends=True)
         self.boundary(f"after {state}")
         return result
 
@@ -151,24 +160,23 @@ class Journal:
         state = "undoing" if self.flow["state"] == "undoing" else "waiting"
         if state == "undoing":
             due = now + datetime.timedelta(seconds=delay)
-        signals = self._flows.tables.signals
 
         def unit(tx: Transaction) -> None:
-            values: dict[str, Any] = {"state": state, "waiting_on": waiting_on, "owner": None, "due_at": due}
             if waiting_on.startswith("signal:"):
-                # A signal that came between the look and this write must not be slept through.
-                arrived = (
-                    signals.select()
-                    .with_only_columns(signals.c.name)
-                    .where(
-                        signals.c.flow_id == self.flow["id"],
-                        signals.c.name == waiting_on.removeprefix("signal:"),
-                    )
-                    .exists()
+                matched = self._statements.wait_for_signal.run(
+                    tx,
+                    row=self.flow["id"],
+                    held=self.flow["attempt"],
+                    signal=waiting_on.removeprefix("signal:"),
+                    moment=now,
+                    later=due,
+                    awaited=waiting_on,
+                    next_state=state,
                 )
-                values["due_at"] = case((arrived, now), else_=due)
-            values["updated_at"] = now
-            self._fence(tx, **values)
+                if matched != 1:
+                    raise LeaseLost
+            else:
+                self._fence(tx, state=state, waiting_on=waiting_on, owner=None, due_at=due, updated_at=now)
 
         self._write(unit)
 
@@ -178,32 +186,21 @@ class Journal:
         self._write(lambda tx: self._fence(tx, state="undoing", error=error.to_dict()))
 
     def signalled(self, name: str) -> Row | None:
-        signals = self._flows.tables.signals
-        return self._flows.database.read(
-            fetch_one,
-            signals.select().where(signals.c.flow_id == self.flow["id"], signals.c.name == name),
-        )
+        return self._flows.database.read(self._statements.signal.one, row=self.flow["id"], called=name)
 
     def _fence(self, tx: Transaction, **values: Any) -> None:
-        flows = self._flows.tables.flows
         values.setdefault("updated_at", clock.now())
-        mine = update(flows).where(
-            flows.c.id == self.flow["id"],
-            flows.c.attempt == self.flow["attempt"],
-            flows.c.finished_at.is_(None),
-        )
-        if tx.execute(mine.values(**values)).rowcount != 1:
+        key = {"row": self.flow["id"], "held": self.flow["attempt"]}
+        if self._statements.change.run(tx, **key, **values) != 1:
             raise LeaseLost
 
     def _put(self, tx: Transaction, step: Row, exists: bool) -> None:
-        steps = self._flows.tables.steps
         if exists:
-            key = (steps.c.flow_id == step["flow_id"], steps.c.number == step["number"])
-            tx.execute(update(steps).where(*key).values(**step))
+            self._statements.change_step.run(tx, row=step["flow_id"], place=step["number"], **step)
         else:
-            tx.execute(steps.insert().values(**step))
+            self._statements.add_step.run(tx, **step)
 
-    def _write(self, unit: Callable[[Transaction], Any]) -> Any:
+    def _write(self, unit: Callable[[Transaction], Any], ends: bool = False) -> Any:
         if self.is_dead():
             raise LeaseLost
         pending = list(self._unwritten)
@@ -213,10 +210,9 @@ class Journal:
                 write(tx)
             return unit(tx)
 
-        try:
-            result = self._flows.database.write(whole)
-        except IntegrityError as error:  # a second runner of the same attempt cannot be
-            raise LeaseLost from error
+        result = self._flows.database.write(whole)
         self._unwritten.clear()
-        self._flows.changed()
+        if ends or self.flow["checkpoint"] != self._told:
+            self._told = self.flow["checkpoint"]
+            self._flows.changed(self.flow["id"])
         return result

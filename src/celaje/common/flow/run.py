@@ -9,7 +9,6 @@ import datetime
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -209,7 +208,7 @@ class Run:
 
     def _call(self, step: Row, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         mark = Step(self.id, step["number"], self.flow["attempt"])
-        with context.using(replace(self.request, step=mark)):
+        with context.using(self.request.at(mark)):
             return _plain(call(*args, **kwargs))
 
 

@@ -1,0 +1,188 @@
+"""The flow engine's SQL, made once for a service's tables; used by Flows, Engine and Journal.
+
+A parameter that is no column of its table says which row is meant; of the columns the given ones are set.
+"""
+
+from functools import cached_property
+
+from sqlalchemy import and_, bindparam, case, insert, or_, select, update
+
+from celaje.common.db import Prepared
+from celaje.common.flow.tables import FlowTables
+
+
+class Statements:
+    """Each is made when it is first needed: most processes need a part of them only."""
+
+    def __init__(self, tables: FlowTables):
+        self._flows = tables.flows
+        self._steps = tables.steps
+        self._signals = tables.signals
+
+    @cached_property
+    def submit(self) -> Prepared:
+        return Prepared(insert(self._flows))
+
+    @cached_property
+    def flow(self) -> Prepared:
+        """`row`"""
+        return Prepared(select(self._flows).where(self._flows.c.id == bindparam("row")))
+
+    @cached_property
+    def progress(self) -> Prepared:
+        """`row`: what tells whether a waiter may go on."""
+        columns = self._flows.c
+        found = select(columns.state, columns.checkpoint).where(columns.id == bindparam("row"))
+        return Prepared(found)
+
+    @cached_property
+    def claim(self) -> Prepared:
+        """`row`, `seen` (the attempt that was looked at), `moment`; sets columns. Matches while nobody else
+        has claimed the flow since, and it is free: pending, or due with nobody's lease on it."""
+        columns = self._flows.c
+        due = columns.due_at <= bindparam("moment", type_=columns.due_at.type)
+        return Prepared(
+            update(self._flows).where(
+                columns.id == bindparam("row"),
+                columns.attempt == bindparam("seen"),
+                columns.finished_at.is_(None),
+                or_(due, and_(columns.owner.is_(None), columns.state == "pending")),
+            )
+        )
+
+    @cached_property
+    def change(self) -> Prepared:
+        """`row`, `held` (the attempt's number); sets columns. Matches while the attempt has the flow."""
+        columns = self._flows.c
+        return Prepared(
+            update(self._flows).where(
+                columns.id == bindparam("row"),
+                columns.attempt == bindparam("held"),
+                columns.finished_at.is_(None),
+            )
+        )
+
+    @cached_property
+    def renew(self) -> Prepared:
+        """`row`, `holder`; sets columns."""
+        columns = self._flows.c
+        return Prepared(
+            update(self._flows).where(
+                columns.id == bindparam("row"),
+                columns.owner == bindparam("holder"),
+                columns.finished_at.is_(None),
+            )
+        )
+
+    @cached_property
+    def wait_for_signal(self) -> Prepared:
+        """`row`, `held`, `signal`, `moment`, `later`, `awaited`: as `change`, into waiting; due at `later`,
+        but at once when the signal has come: between the look and this write it must not be slept through."""
+        columns, signals = self._flows.c, self._signals.c
+        arrived = (
+            select(signals.name)
+            .where(signals.flow_id == bindparam("row"), signals.name == bindparam("signal"))
+            .exists()
+        )
+        moment = bindparam("moment", type_=columns.due_at.type)
+        later = bindparam("later", type_=columns.due_at.type)
+        return Prepared(
+            update(self._flows)
+            .where(
+                columns.id == bindparam("row"),
+                columns.attempt == bindparam("held"),
+                columns.finished_at.is_(None),
+            )
+            .values(
+                state=bindparam("next_state"),
+                waiting_on=bindparam("awaited"),
+                owner=None,
+                due_at=case((arrived, moment), else_=later),
+                updated_at=moment,
+            )
+        )
+
+    @cached_property
+    def steps(self) -> Prepared:
+        """`row`: the flow's steps in order."""
+        columns = self._steps.c
+        return Prepared(
+            select(self._steps).where(columns.flow_id == bindparam("row")).order_by(columns.number)
+        )
+
+    @cached_property
+    def add_step(self) -> Prepared:
+        return Prepared(insert(self._steps))
+
+    @cached_property
+    def change_step(self) -> Prepared:
+        """`row`, `place`; sets columns."""
+        columns = self._steps.c
+        return Prepared(
+            update(self._steps).where(
+                columns.flow_id == bindparam("row"), columns.number == bindparam("place")
+            )
+        )
+
+    @cached_property
+    def signal(self) -> Prepared:
+        """`row`, `called`"""
+        columns = self._signals.c
+        return Prepared(
+            select(self._signals).where(
+                columns.flow_id == bindparam("row"), columns.name == bindparam("called")
+            )
+        )
+
+    @cached_property
+    def add_signal(self) -> Prepared:
+        return Prepared(insert(self._signals))
+
+    @cached_property
+    def wake_for_signal(self) -> Prepared:
+        """`row`, `awaited`; sets columns."""
+        columns = self._flows.c
+        return Prepared(
+            update(self._flows).where(
+                columns.id == bindparam("row"),
+                columns.state == "waiting",
+                columns.waiting_on == bindparam("awaited"),
+            )
+        )
+
+    @cached_property
+    def waiting(self) -> Prepared:
+        """`awaited`: the flows that wait for it."""
+        columns = self._flows.c
+        return Prepared(
+            select(columns.id).where(
+                columns.waiting_on == bindparam("awaited"), columns.state.in_(["waiting", "undoing"])
+            )
+        )
+
+    @cached_property
+    def wake(self) -> Prepared:
+        """`awaited`, `moment`"""
+        columns = self._flows.c
+        return Prepared(
+            update(self._flows)
+            .where(columns.waiting_on == bindparam("awaited"), columns.state.in_(["waiting", "undoing"]))
+            .values(due_at=bindparam("moment"))
+        )
+
+    @cached_property
+    def due(self) -> Prepared:
+        """`moment`, `most`: the flows that somebody has to look at, the longest due first."""
+        columns = self._flows.c
+        return Prepared(
+            select(columns.id)
+            .where(columns.due_at <= bindparam("moment"), columns.finished_at.is_(None))
+            .order_by(columns.due_at)
+            .limit(bindparam("most"))
+        )
+
+    @cached_property
+    def release(self) -> Prepared:
+        """Sets columns of every flow that has an owner."""
+        columns = self._flows.c
+        return Prepared(update(self._flows).where(columns.owner.is_not(None), columns.finished_at.is_(None)))
