@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, update
+from sqlalchemy import Table, Update, bindparam, update
+from sqlalchemy.sql import ClauseElement
 
 from celaje.common.db import Transaction
 
@@ -51,6 +52,8 @@ class StateTable:
         self.column = column
         self.states = {state.name: state for state in states}
         self.transitions = frozenset(transitions)
+        # Constructing the UPDATE costs more than running it; there are few shapes of it.
+        self._prepared: dict[tuple[Any, ...], Update] = {}
         for source, goal in self.transitions:
             if source not in self.states or goal not in self.states:
                 raise ValueError(f"{resource}: transition {source} -> {goal} names an unknown state")
@@ -73,11 +76,12 @@ class StateTable:
         *,
         sources: Collection[str] | None = None,
         flow_id: str | None = None,
+        held_by: str | None = None,
         **values: Any,
     ) -> bool:
         """Bring the row into state `goal` if it is in one of `sources` (all that the table allows, if none
-        are named). A passing state takes its owner's `flow_id`; a lasting one has none. False: the row is in
-        another state, or not there."""
+        are named), and, where `held_by` is given, if that flow owns it. A passing state takes its owner's
+        `flow_id`; a lasting one has none. False: the row is in another state, or not there."""
         allowed = self.sources(goal)
         chosen = allowed if sources is None else set(sources)
         if not chosen <= allowed:
@@ -86,7 +90,32 @@ class StateTable:
             raise ValueError(f"{self.resource}: {goal} needs an owner")
         if "flow_id" in table.c:
             values["flow_id"] = flow_id
-        statement = update(table).where(table.c.id == resource_id, table.c[self.column].in_(sorted(chosen)))
+        if any(isinstance(value, ClauseElement) for value in values.values()):
+            statement = self._where(table, chosen, held_by is not None).values(values)
+            parameters: dict[str, Any] = {}
+        else:
+            key = (table.name, frozenset(chosen), frozenset(values), held_by is not None)
+            found = self._prepared.get(key)
+            statement = found if found is not None else self._prepare(key, table, chosen, values)
+            parameters = {f"new_{name}": value for name, value in values.items()}
+        parameters |= {"row": resource_id, "goal": goal}
+        if held_by is not None:
+            parameters["holder"] = held_by
+        return tx.execute(statement, parameters).rowcount == 1
+
+    def _prepare(
+        self, key: tuple[Any, ...], table: Table, sources: Collection[str], names: Iterable[str]
+    ) -> Update:
+        changes = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+        statement = self._where(table, sources, key[-1]).values(changes)
+        self._prepared[key] = statement
+        return statement
+
+    def _where(self, table: Table, sources: Collection[str], held: bool) -> Update:
+        column = table.c[self.column]
+        statement = update(table).where(table.c.id == bindparam("row"), column.in_(sorted(sources)))
+        if held:
+            statement = statement.where(table.c.flow_id == bindparam("holder"))
         if "deleted" in table.c:
             statement = statement.where(table.c.deleted.is_(False))
-        return tx.execute(statement.values({self.column: goal, **values})).rowcount == 1
+        return statement.values({self.column: bindparam("goal")})

@@ -1,7 +1,51 @@
 """The compute service's public API, as the other services' flows and handlers use it."""
 
-from celaje.common.rest import RestClient
+from typing import Any
+
+from celaje.common.errors import CelajeError, NotFound
+from celaje.common.rest import RestClient, operation
+from celaje.common.rest.client import part
+
+
+class EventsRefused(CelajeError):
+    """Compute took none of the events; `details['codes']` has its answer for each."""
+
+    text = "The compute service refused the events: {codes}."
 
 
 class ComputeClient(RestClient):
     service_type = "compute"
+
+    @operation
+    def server_external_events(
+        self, events: list[dict[str, Any]], version: str = "2.51"
+    ) -> list[dict[str, Any]]:
+        """Tell compute of something that happened to servers: [{"name", "server_uuid", "tag"?, "status"?}].
+        Returns the events with the code of each; a server that compute does not know (404) is left to the
+        caller. Sending one twice is harmless."""
+        answer = self.request("POST", "/os-server-external-events", body={"events": events}, version=version)
+        return (answer.body or {}).get("events", [])
+
+    @operation
+    def volume_extended(self, server_ids: list[str], volume_id: str) -> list[dict[str, Any]]:
+        """The servers' hosts make the volume larger in the guests; raises EventsRefused if none will."""
+        told = self.server_external_events(
+            [
+                {"name": "volume-extended", "server_uuid": server_id, "tag": volume_id}
+                for server_id in server_ids
+            ]
+        )
+        if told and all(event.get("code", 200) >= 400 for event in told):
+            raise EventsRefused(codes=", ".join(str(event.get("code")) for event in told))
+        return told
+
+    @operation
+    def volume_attachment(self, server_id: str, volume_id: str) -> dict[str, Any] | None:
+        """How a server uses a volume, {"attachment_id", "volumeId", "device", ...}; None when it does not,
+        or is not there."""
+        path = f"/servers/{part(server_id)}/os-volume_attachments/{part(volume_id)}"
+        try:
+            answer = self.request("GET", path, version="2.89")
+        except NotFound:
+            return None
+        return answer.body["volumeAttachment"]

@@ -99,7 +99,10 @@ def action(request: Request) -> None:
     if not isinstance(request.body, dict) or len(request.body) != 1:
         raise MalformedBody("Malformed request body: it must hold exactly one action.")
     name = next(iter(request.body))
-    fits = [route for route in choices if route.action == name and route.serves(request.version)]
+    named = [route for route in choices if route.action == name]
+    fits = [route for route in named if route.serves(request.version)]
+    if named and not fits:
+        raise NotFound("The resource could not be found.")
     if not fits:
         raise UnknownAction(action=str(name)[:64])
     request.route = fits[0]

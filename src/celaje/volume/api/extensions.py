@@ -1,0 +1,68 @@
+"""Extensions, as v2's clients still ask for them, and the filters that lists take (since 3.33)."""
+
+from typing import Any
+
+from celaje.common.errors import NotFound
+from celaje.common.wsgi import Request
+
+Row = dict[str, Any]
+
+# Alias -> (name, what it is), for what this service has.
+_EXTENSIONS = {
+    "os-admin-actions": ("AdminActions", "What administrators may force."),
+    "os-availability-zone": ("AvailabilityZones", "The availability zones."),
+    "os-extended-services": ("ExtendedServices", "Disabling a service with a reason."),
+    "os-extended-snapshot-attributes": ("ExtendedSnapshotAttributes", "Project and progress of snapshots."),
+    "os-quota-class-sets": ("QuotaClasses", "The default quotas."),
+    "os-quota-sets": ("Quotas", "The quotas of projects."),
+    "os-services": ("Services", "The services behind this API."),
+    "os-types-extra-specs": ("TypesExtraSpecs", "Extra specs of volume types."),
+    "os-types-manage": ("TypesManage", "Creating and deleting volume types."),
+    "os-used-limits": ("UsedLimits", "Usage beside the limits."),
+    "os-vol-host-attr": ("VolumeHostAttribute", "Where a volume lies."),
+    "os-vol-image-meta": ("VolumeImageMetadata", "Metadata of the image that a volume was made from."),
+    "os-vol-mig-status-attr": ("VolumeMigStatusAttribute", "Whether a volume migrates."),
+    "os-vol-tenant-attr": ("VolumeTenantAttribute", "The project of a volume."),
+    "os-volume-actions": ("VolumeActions", "Attaching, extending and flags of volumes."),
+    "os-volume-type-access": ("VolumeTypeAccess", "Who may use a private volume type."),
+    "scheduler-stats": ("Scheduler_stats", "The pools that the scheduler knows."),
+}
+_UPDATED = "2026-01-01T00:00:00+00:00"
+
+_FILTERS = {
+    "volume": [
+        "name", "status", "metadata", "bootable", "migration_status", "availability_zone", "group_id", "size",
+        "created_at", "updated_at", "consumes_quota",
+    ],
+    "snapshot": ["name", "status", "volume_id", "metadata", "consumes_quota"],
+    "attachment": ["volume_id", "status", "instance_id", "attach_status"],
+    "message": ["resource_uuid", "resource_type", "event_id", "request_id", "message_level"],
+    "pool": ["name", "volume_type"],
+    "volume_type": [],
+}  # fmt: skip
+
+
+def _view(alias: str) -> Row:
+    name, about = _EXTENSIONS[alias]
+    return {"alias": alias, "name": name, "description": about, "updated": _UPDATED, "links": []}
+
+
+def index(request: Request) -> Row:
+    return {"extensions": [_view(alias) for alias in _EXTENSIONS]}
+
+
+def show(request: Request, alias: str) -> Row:
+    if alias not in _EXTENSIONS:
+        raise NotFound(f"There is no extension {alias[:64]}.")
+    return {"extension": _view(alias)}
+
+
+def filters(request: Request) -> Row:
+    wanted = request.query.get("resource")
+    return {
+        "resource_filters": [
+            {"resource": name, "filters": found}
+            for name, found in _FILTERS.items()
+            if wanted is None or name == wanted
+        ]
+    }

@@ -1,0 +1,183 @@
+"""The table of contents of the volume API."""
+
+# ruff: noqa: E501 (a route is one line)
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from celaje.common.errors import Invalid
+from celaje.common.wsgi import Request, Route
+from celaje.volume.api import (
+    attachments,
+    extensions,
+    messages,
+    metadata,
+    quotas,
+    schemas,
+    services,
+    snapshots,
+    types,
+    versions,
+    volume_creation,
+    volumes,
+)
+from celaje.volume.api import volume_actions as actions
+
+_WITHOUT_PROJECT = (3, 67)
+
+
+def _in_project(route: Route) -> list[Route]:
+    """Both forms of a URL: below the project's id, and, since 3.67, without it."""
+    since = max(route.since or _WITHOUT_PROJECT, _WITHOUT_PROJECT)
+    rows = [replace(route, path=f"/v3/{{project_id}}{route.path}", handler=_own_project(route.handler))]
+    if route.until is None or route.until >= since:
+        rows.append(replace(route, path=f"/v3{route.path}", since=since))
+    return rows
+
+
+def _own_project(handler: Callable[..., Any]) -> Callable[..., Any]:
+    def handle(request: Request, project_id: str, **parameters: str) -> Any:
+        if project_id != request.context.project_id:
+            raise Invalid("Malformed request url")
+        return handler(request, **parameters)
+
+    return handle
+
+
+# fmt: off
+_DISCOVERY = [
+    Route("GET", "/", None, versions.show_all),
+    Route("GET", "/v3", None, versions.show_v3),
+]
+
+_VOLUMES = [
+    Route("GET", "/volumes", "volume:get_all", volumes.index),
+    Route("POST", "/volumes", "volume:create", volume_creation.create, 202, until=(3, 12), schema=volume_creation.SCHEMA),
+    Route("POST", "/volumes", "volume:create", volume_creation.create, 202, since=(3, 13), until=(3, 46), schema=volume_creation.SCHEMA_3_13),
+    Route("POST", "/volumes", "volume:create", volume_creation.create, 202, since=(3, 47), until=(3, 52), schema=volume_creation.SCHEMA_3_47),
+    Route("POST", "/volumes", "volume:create", volume_creation.create, 202, since=(3, 53), schema=volume_creation.SCHEMA_3_53),
+    Route("GET", "/volumes/detail", "volume:get_all", volumes.detail),
+    Route("GET", "/volumes/summary", "volume:get_all", volumes.summary, since=(3, 12)),
+    Route("GET", "/volumes/{volume_id}", "volume:get", volumes.show),
+    Route("PUT", "/volumes/{volume_id}", "volume:update", volumes.update, until=(3, 52), schema=volumes.UPDATE),
+    Route("PUT", "/volumes/{volume_id}", "volume:update", volumes.update, since=(3, 53), schema=volumes.UPDATE_3_53),
+    Route("DELETE", "/volumes/{volume_id}", "volume:delete", volumes.delete, 202),
+]
+
+def _action(name: str, rule: str, handler: Callable[..., Any], schema: dict[str, Any], status: int = 202, **more: Any) -> Route:
+    """One of the operations of POST /volumes/{id}/action; `schema` is of what stands under its name."""
+    return Route("POST", "/volumes/{volume_id}/action", rule, handler, status, action=name, schema=schemas.wrapped(name, schema), **more)
+
+
+_EXT = "volume_extension:volume_actions:"
+_ADMIN = "volume_extension:volume_admin_actions:"
+
+_ACTIONS = [
+    _action("os-reserve", _EXT + "reserve", actions.reserve, actions.ANYTHING),
+    _action("os-unreserve", _EXT + "unreserve", actions.unreserve, actions.ANYTHING),
+    _action("os-begin_detaching", _EXT + "begin_detaching", actions.begin_detaching, actions.ANYTHING),
+    _action("os-roll_detaching", _EXT + "roll_detaching", actions.roll_detaching, actions.ANYTHING),
+    _action("os-attach", _EXT + "attach", actions.attach, actions.ATTACH),
+    _action("os-detach", _EXT + "detach", actions.detach, actions.DETACH),
+    _action("os-initialize_connection", _EXT + "initialize_connection", actions.initialize_connection, actions.CONNECT, 200),
+    _action("os-terminate_connection", _EXT + "terminate_connection", actions.terminate_connection, actions.DISCONNECT),
+    _action("os-extend", "volume:extend", actions.extend, actions.EXTEND),
+    _action("os-extend_volume_completion", _ADMIN + "extend_volume_completion", actions.extend_completion, actions.EXTEND_COMPLETION, since=(3, 71)),
+    _action("os-set_bootable", "volume:update", actions.set_bootable, actions.SET_BOOTABLE, 200),
+    _action("os-update_readonly_flag", "volume:update_readonly_flag", actions.update_readonly_flag, actions.READONLY),
+    _action("os-reset_status", _ADMIN + "reset_status", actions.reset_status, actions.RESET_STATUS),
+    _action("os-force_delete", _ADMIN + "force_delete", actions.force_delete, actions.ANYTHING),
+    _action("os-force_detach", _ADMIN + "force_detach", actions.force_detach, actions.FORCE_DETACH),
+    Route("POST", "/volumes/{volume_id}/action", "volume_extension:volume_image_metadata:set", metadata.set_image, action="os-set_image_metadata", schema=metadata.SET_IMAGE),
+    Route("POST", "/volumes/{volume_id}/action", "volume_extension:volume_image_metadata:show", metadata.show_image, action="os-show_image_metadata"),
+    Route("POST", "/volumes/{volume_id}/action", "volume_extension:volume_image_metadata:remove", metadata.unset_image, action="os-unset_image_metadata", schema=metadata.UNSET_IMAGE),
+]
+
+_METADATA = [
+    Route("GET", "/volumes/{volume_id}/metadata", "volume:get_volume_metadata", metadata.OF_VOLUMES.index),
+    Route("POST", "/volumes/{volume_id}/metadata", "volume:create_volume_metadata", metadata.OF_VOLUMES.create, schema=metadata.METADATA),
+    Route("PUT", "/volumes/{volume_id}/metadata", "volume:update_volume_metadata", metadata.OF_VOLUMES.replace, schema=metadata.METADATA),
+    Route("GET", "/volumes/{volume_id}/metadata/{key}", "volume:get_volume_metadata", metadata.OF_VOLUMES.show_item),
+    Route("PUT", "/volumes/{volume_id}/metadata/{key}", "volume:update_volume_metadata", metadata.OF_VOLUMES.update_item, schema=metadata.ITEM),
+    Route("DELETE", "/volumes/{volume_id}/metadata/{key}", "volume:delete_volume_metadata", metadata.OF_VOLUMES.delete_item),
+    Route("GET", "/snapshots/{snapshot_id}/metadata", "volume:get_snapshot_metadata", metadata.OF_SNAPSHOTS.index),
+    Route("POST", "/snapshots/{snapshot_id}/metadata", "volume:update_snapshot_metadata", metadata.OF_SNAPSHOTS.create, schema=metadata.METADATA),
+    Route("PUT", "/snapshots/{snapshot_id}/metadata", "volume:update_snapshot_metadata", metadata.OF_SNAPSHOTS.replace, schema=metadata.METADATA),
+    Route("GET", "/snapshots/{snapshot_id}/metadata/{key}", "volume:get_snapshot_metadata", metadata.OF_SNAPSHOTS.show_item),
+    Route("PUT", "/snapshots/{snapshot_id}/metadata/{key}", "volume:update_snapshot_metadata", metadata.OF_SNAPSHOTS.update_item, schema=metadata.ITEM),
+    Route("DELETE", "/snapshots/{snapshot_id}/metadata/{key}", "volume:delete_snapshot_metadata", metadata.OF_SNAPSHOTS.delete_item),
+]
+
+_SNAPSHOTS = [
+    Route("GET", "/snapshots", "volume:get_all_snapshots", snapshots.index),
+    Route("POST", "/snapshots", "volume:create_snapshot", snapshots.create, 202, schema=snapshots.CREATE),
+    Route("GET", "/snapshots/detail", "volume:get_all_snapshots", snapshots.detail),
+    Route("GET", "/snapshots/{snapshot_id}", "volume:get_snapshot", snapshots.show),
+    Route("PUT", "/snapshots/{snapshot_id}", "volume:update_snapshot", snapshots.update, schema=snapshots.UPDATE),
+    Route("DELETE", "/snapshots/{snapshot_id}", "volume:delete_snapshot", snapshots.delete, 202),
+    Route("POST", "/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions:reset_status", snapshots.reset_status, 202, action="os-reset_status", schema=snapshots.RESET_STATUS),
+    Route("POST", "/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions:force_delete", snapshots.force_delete, 202, action="os-force_delete"),
+]
+
+_ATTACHMENTS = [
+    Route("GET", "/attachments", "volume:get_all", attachments.index, since=(3, 27)),
+    Route("POST", "/attachments", "volume:attachment_create", attachments.create, since=(3, 27), until=(3, 53), schema=attachments.CREATE),
+    Route("POST", "/attachments", "volume:attachment_create", attachments.create, since=(3, 54), schema=attachments.CREATE_3_54),
+    Route("GET", "/attachments/detail", "volume:get_all", attachments.detail, since=(3, 27)),
+    Route("GET", "/attachments/{attachment_id}", "volume:get", attachments.show, since=(3, 27)),
+    Route("PUT", "/attachments/{attachment_id}", "volume:attachment_update", attachments.update, since=(3, 27), schema=attachments.UPDATE),
+    Route("DELETE", "/attachments/{attachment_id}", "volume:attachment_delete", attachments.delete, since=(3, 27)),
+    Route("POST", "/attachments/{attachment_id}/action", "volume:attachment_complete", attachments.complete, 204, since=(3, 44), action="os-complete", schema=attachments.COMPLETE),
+]
+
+_TYPES = [
+    Route("GET", "/types", "volume_extension:type_get_all", types.index),
+    Route("POST", "/types", "volume_extension:type_create", types.create, schema=types.CREATE),
+    Route("GET", "/types/{type_id}", "volume_extension:type_get", types.show),
+    Route("PUT", "/types/{type_id}", "volume_extension:type_update", types.update, schema=types.UPDATE),
+    Route("DELETE", "/types/{type_id}", "volume_extension:type_delete", types.delete, 202),
+    Route("GET", "/types/{type_id}/extra_specs", "volume_extension:types_extra_specs:index", types.index_specs),
+    Route("POST", "/types/{type_id}/extra_specs", "volume_extension:types_extra_specs:create", types.create_specs, schema=types.CREATE_SPECS),
+    Route("GET", "/types/{type_id}/extra_specs/{key}", "volume_extension:types_extra_specs:show", types.show_spec),
+    Route("PUT", "/types/{type_id}/extra_specs/{key}", "volume_extension:types_extra_specs:update", types.update_spec, schema=types.UPDATE_SPEC),
+    Route("DELETE", "/types/{type_id}/extra_specs/{key}", "volume_extension:types_extra_specs:delete", types.delete_spec, 202),
+    Route("GET", "/types/{type_id}/os-volume-type-access", "volume_extension:volume_type_access:get_all_for_type", types.index_access),
+    Route("POST", "/types/{type_id}/action", "volume_extension:volume_type_access:addProjectAccess", types.add_access, 202, action="addProjectAccess", schema=types.ADD_ACCESS),
+    Route("POST", "/types/{type_id}/action", "volume_extension:volume_type_access:removeProjectAccess", types.remove_access, 202, action="removeProjectAccess", schema=types.REMOVE_ACCESS),
+]
+
+# Cinder has these without a project in their URL only.
+_DEFAULT_TYPES = [
+    Route("GET", "/v3/default-types", "volume_extension:default_get_all", types.index_defaults, since=(3, 62)),
+    Route("GET", "/v3/default-types/{of_project}", "volume_extension:default_get", types.show_default, since=(3, 62)),
+    Route("PUT", "/v3/default-types/{of_project}", "volume_extension:default_set_or_update", types.set_default, since=(3, 62), schema=types.SET_DEFAULT),
+    Route("DELETE", "/v3/default-types/{of_project}", "volume_extension:default_unset", types.unset_default, 204, since=(3, 62)),
+]
+
+_ADMINISTRATION = [
+    Route("GET", "/limits", "celaje:any_token", quotas.limits),
+    Route("GET", "/os-quota-sets/{of_project}", "volume_extension:quotas:show", quotas.show, authorize="handler"),
+    Route("GET", "/os-quota-sets/{of_project}/defaults", "volume_extension:quotas:show", quotas.defaults, authorize="handler"),
+    Route("PUT", "/os-quota-sets/{of_project}", "volume_extension:quotas:update", quotas.update, schema=quotas.UPDATE),
+    Route("DELETE", "/os-quota-sets/{of_project}", "volume_extension:quotas:delete", quotas.delete),
+    Route("GET", "/os-quota-class-sets/{class_name}", "volume_extension:quota_classes:get", quotas.show_class),
+    Route("PUT", "/os-quota-class-sets/{class_name}", "volume_extension:quota_classes:update", quotas.update_class, schema=quotas.UPDATE_CLASS),
+    Route("GET", "/os-services", "volume_extension:services:index", services.index),
+    Route("PUT", "/os-services/enable", "volume_extension:services:update", services.enable, schema=services.SWITCH),
+    Route("PUT", "/os-services/disable", "volume_extension:services:update", services.disable, schema=services.SWITCH),
+    Route("PUT", "/os-services/disable-log-reason", "volume_extension:services:update", services.disable_with_reason, schema=services.SWITCH_WITH_REASON),
+    Route("GET", "/os-availability-zone", "celaje:any_token", services.availability_zones),
+    Route("GET", "/scheduler-stats/get_pools", "scheduler_extension:scheduler_stats:get_pools", services.pools),
+    Route("GET", "/messages", "message:get_all", messages.index, since=(3, 3)),
+    Route("GET", "/messages/{message_id}", "message:get", messages.show, since=(3, 3)),
+    Route("DELETE", "/messages/{message_id}", "message:delete", messages.delete, 204, since=(3, 3)),
+    Route("GET", "/extensions", "celaje:any_token", extensions.index),
+    Route("GET", "/extensions/{alias}", "celaje:any_token", extensions.show),
+    Route("GET", "/resource_filters", "celaje:any_token", extensions.filters, since=(3, 33)),
+]
+# fmt: on
+
+_OF_PROJECTS = [*_VOLUMES, *_ACTIONS, *_METADATA, *_SNAPSHOTS, *_ATTACHMENTS, *_TYPES, *_ADMINISTRATION]
+
+ROUTES = [*_DISCOVERY, *_DEFAULT_TYPES, *(row for route in _OF_PROJECTS for row in _in_project(route))]

@@ -1,0 +1,252 @@
+"""Snapshots of volumes."""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import Invalid
+from celaje.common.wsgi import Request, Response
+from celaje.volume import errors
+from celaje.volume.api import listing, lookup, schemas
+from celaje.volume.api.volume_view import moment
+from celaje.volume.db import snapshots, types, volumes
+from celaje.volume.db.tables import SNAPSHOTS
+from celaje.volume.states import SNAPSHOTS as STATES
+
+Row = dict[str, Any]
+
+CREATE = schemas.wrapped(
+    "snapshot",
+    schemas.record(
+        {
+            "name": schemas.OPTIONAL_NAME,
+            "display_name": schemas.OPTIONAL_NAME,
+            "description": schemas.DESCRIPTION,
+            "volume_id": schemas.OPTIONAL_UUID,
+            "force": schemas.BOOLEAN,
+            "metadata": schemas.OPTIONAL_METADATA,
+        },
+        ("volume_id",),
+    ),
+)
+UPDATE = schemas.wrapped(
+    "snapshot",
+    schemas.record(
+        {
+            "name": schemas.OPTIONAL_NAME,
+            "description": schemas.DESCRIPTION,
+            "display_name": schemas.OPTIONAL_NAME,
+            "display_description": schemas.DESCRIPTION,
+        },
+        minProperties=1,
+    ),
+)
+_MAY_BE_SET = ("available", "creating", "deleting", "error", "error_deleting")
+RESET_STATUS = schemas.wrapped("os-reset_status", schemas.record({"status": {"type": "string"}}, ("status",)))
+
+LISTING = listing.Listing(
+    SNAPSHOTS,
+    {key: key for key in ("id", "name", "status", "created_at", "updated_at", "volume_id", "project_id")}
+    | {"display_name": "name", "volume_size": "volume_size"},
+    {
+        "name": listing.equals(SNAPSHOTS.c.name),
+        "status": listing.equals(SNAPSHOTS.c.status),
+        "volume_id": listing.equals(SNAPSHOTS.c.volume_id),
+        "metadata": listing.has_items(SNAPSHOTS.c.metadata),
+        "consumes_quota": listing.is_true(SNAPSHOTS.c.consumes_quota, "consumes_quota"),
+    },
+    {
+        "project_id": listing.equals(SNAPSHOTS.c.project_id),
+        "user_id": listing.equals(SNAPSHOTS.c.user_id),
+        "volume_type_id": listing.equals(SNAPSHOTS.c.volume_type_id),
+    },
+)
+_restrict = listing.of_project(SNAPSHOTS)
+
+
+def view(request: Request, row: Row) -> Row:
+    shown: Row = {
+        "id": row["id"],
+        "created_at": moment(row["created_at"]),
+        "updated_at": moment(row.get("updated_at")),
+        "name": row["name"],
+        "description": row["description"],
+        "volume_id": row["volume_id"],
+        "status": row["status"],
+        "size": row["volume_size"],
+        "metadata": row["metadata"],
+    }
+    if request.at_least(3, 14):
+        shown["group_snapshot_id"] = None
+    if request.at_least(3, 41):
+        shown["user_id"] = row["user_id"]
+    if request.at_least(3, 65):
+        shown["consumes_quota"] = row["consumes_quota"]
+    return shown
+
+
+def extended(request: Request, row: Row) -> Row:
+    return {
+        **view(request, row),
+        "os-extended-snapshot-attributes:project_id": row["project_id"],
+        "os-extended-snapshot-attributes:progress": row["progress"],
+    }
+
+
+def index(request: Request) -> Row:
+    rows, beside = request.service.database.read(lambda tx: LISTING.read(request, tx, _restrict))
+    return _listed([view(request, row) for row in rows], beside)
+
+
+def detail(request: Request) -> Row:
+    rows, beside = request.service.database.read(lambda tx: LISTING.read(request, tx, _restrict))
+    return _listed([extended(request, row) for row in rows], beside)
+
+
+def _listed(shown: list[Row], beside: Row) -> Row:
+    body: Row = {"snapshots": shown}
+    if "links" in beside:
+        body["snapshots_links"] = beside["links"]
+    if "count" in beside:
+        body["count"] = beside["count"]
+    return body
+
+
+def show(request: Request, snapshot_id: str) -> Row:
+    row = request.service.database.read(lambda tx: lookup.snapshot(request, tx, snapshot_id))
+    return {"snapshot": extended(request, row)}
+
+
+def create(request: Request) -> Row:
+    asked = request.body["snapshot"]
+    force = _force(request, asked.get("force"))
+
+    def unit(tx: Transaction) -> Row:
+        volume = lookup.volume(request, tx, asked["volume_id"] or "")
+        allowed = ("available", "in-use") if force or request.at_least(3, 66) else ("available",)
+        if volume["status"] not in allowed:
+            raise errors.InvalidVolume(
+                reason=f"Volume {volume['id']} status must be {', '.join(allowed)}, but current status is: "
+                f"{volume['status']}."
+            )
+        volume_type = types.get(tx, volume["volume_type_id"])
+        assert volume_type is not None
+        project_id = volume["project_id"]
+        request.service.quotas.check_snapshot(tx, project_id, volume_type, volume["size"])
+        name = asked.get("name", asked.get("display_name"))
+        row: Row = {
+            "id": clock.new_uuid(),
+            "volume_id": volume["id"],
+            "project_id": project_id,
+            "user_id": request.context.user_id,
+            "name": name.strip() if name else name,
+            "description": asked.get("description"),
+            "volume_size": volume["size"],
+            "status": "creating",
+            "progress": "0%",
+            "volume_type_id": volume["volume_type_id"],
+            "provider_location": None,
+            "consumes_quota": True,
+            "metadata": asked.get("metadata") or {},
+            "created_at": clock.now(),
+        }
+        row["flow_id"] = request.service.flows.submit(
+            tx,
+            "snapshot.create",
+            resource=("snapshot", row["id"]),
+            arguments={
+                "snapshot": snapshots.for_driver(row, volume),
+                "volume": volumes.for_driver(volume),
+                "attached": volume["status"] == "in-use",
+            },
+            project_id=project_id,
+        )
+        snapshots.insert(tx, row)
+        return row
+
+    return {"snapshot": view(request, request.service.database.write(unit))}
+
+
+def _force(request: Request, given: Any) -> bool:
+    if given is None:
+        return False
+    force = schemas.truth(given)
+    if request.at_least(3, 66) and not force:
+        raise Invalid(
+            "Since microversion 3.66 of the Block Storage API, the 'force' option is invalid for this "
+            "request. For backward compatibility, however, when the 'force' flag is passed with a value "
+            "evaluating to True, it is silently ignored."
+        )
+    return force
+
+
+def update(request: Request, snapshot_id: str) -> Row:
+    asked = request.body["snapshot"]
+    values: Row = {}
+    for field in ("name", "description"):
+        for key in (f"display_{field}", field):
+            if key in asked:
+                values[field] = asked[key].strip() if asked[key] is not None else None
+
+    def unit(tx: Transaction) -> Row:
+        row = lookup.snapshot(request, tx, snapshot_id)
+        values["updated_at"] = clock.now()
+        snapshots.change(tx, snapshot_id, **values)
+        return {**row, **values}
+
+    return {"snapshot": view(request, request.service.database.write(unit))}
+
+
+def delete(request: Request, snapshot_id: str) -> Response:
+    return _delete(request, snapshot_id, force=False)
+
+
+def force_delete(request: Request, snapshot_id: str) -> Response:
+    return _delete(request, snapshot_id, force=True)
+
+
+def _delete(request: Request, snapshot_id: str, *, force: bool) -> Response:
+    def unit(tx: Transaction) -> None:
+        row = lookup.snapshot(request, tx, snapshot_id)
+        sources = STATES.sources("deleting")
+        if row["flow_id"] is not None or (row["status"] not in sources and not force):
+            raise errors.InvalidSnapshot(
+                reason=f"Snapshot {snapshot_id} status must be {' or '.join(sorted(sources))} to delete, it "
+                f"is {row['status']}."
+            )
+        volume = volumes.get(tx, row["volume_id"])
+        if volume is None or volume["host"] is None:
+            snapshots.remove(tx, snapshot_id)
+            return
+        flow_id = request.service.flows.submit(
+            tx,
+            "snapshot.delete",
+            resource=("snapshot", snapshot_id),
+            arguments={
+                "snapshot": snapshots.for_driver(row, volume),
+                "volume": volumes.for_driver(volume),
+            },
+            project_id=row["project_id"],
+        )
+        now = clock.now()
+        if row["status"] not in sources:  # an operator set it, and nothing holds it
+            snapshots.change(tx, snapshot_id, status="error")
+        STATES.move(tx, SNAPSHOTS, snapshot_id, "deleting", flow_id=flow_id, updated_at=now)
+
+    request.service.database.write(unit)
+    return Response(status=202)
+
+
+def reset_status(request: Request, snapshot_id: str) -> Response:
+    status = request.body["os-reset_status"]["status"]
+    if status not in _MAY_BE_SET:
+        raise errors.InvalidInput(reason=f"status {status} must be one of {', '.join(_MAY_BE_SET)}.")
+
+    def unit(tx: Transaction) -> None:
+        row = lookup.snapshot(request, tx, snapshot_id)
+        if row["flow_id"] is not None:
+            raise errors.InvalidSnapshot(reason=f"Snapshot {snapshot_id} is held by an operation under way.")
+        snapshots.change(tx, snapshot_id, status=status, updated_at=clock.now())
+
+    request.service.database.write(unit)
+    return Response(status=202)

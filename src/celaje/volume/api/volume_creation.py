@@ -1,0 +1,341 @@
+"""POST /volumes: from nothing, an image, a snapshot or another volume.
+
+The row, its quota and its flow are one transaction; the answer is made from what it wrote.
+"""
+
+import re
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import Conflict, Invalid, NotFound
+from celaje.common.wsgi import Request
+from celaje.volume import errors
+from celaje.volume.api import lookup, schemas
+from celaje.volume.api.volume_view import VolumeView
+from celaje.volume.db import snapshots, types, volumes
+from celaje.volume.db.tables import BACKENDS
+
+Row = dict[str, Any]
+
+_PROPERTIES: dict[str, schemas.Schema] = {
+    "name": schemas.OPTIONAL_NAME,
+    "description": schemas.LONG_DESCRIPTION,
+    "display_name": schemas.OPTIONAL_NAME,
+    "display_description": schemas.LONG_DESCRIPTION,
+    "volume_type": schemas.OPTIONAL_NAME,
+    "metadata": schemas.OPTIONAL_METADATA,
+    "snapshot_id": schemas.OPTIONAL_UUID,
+    "source_volid": schemas.OPTIONAL_UUID,
+    "consistencygroup_id": schemas.OPTIONAL_UUID,
+    "size": schemas.OPTIONAL_SIZE,
+    "availability_zone": {"type": ["string", "null"], "minLength": 1, "maxLength": 255},
+    "multiattach": schemas.OPTIONAL_BOOLEAN,
+    "image_id": schemas.OPTIONAL_NAME,
+    "imageRef": schemas.OPTIONAL_NAME,
+}
+_GROUP = {"group_id": schemas.OPTIONAL_NAME}
+_BACKUP = {"backup_id": schemas.OPTIONAL_UUID}
+_HINTS: schemas.Schema = {"type": ["object", "null"]}
+
+
+def _schema(properties: dict[str, schemas.Schema], open_ended: bool) -> schemas.Schema:
+    volume = {"type": "object", "properties": properties, "additionalProperties": open_ended}
+    return schemas.wrapped("volume", volume, **{"OS-SCH-HNT:scheduler_hints": _HINTS})
+
+
+SCHEMA = _schema(_PROPERTIES, True)
+SCHEMA_3_13 = _schema({**_PROPERTIES, **_GROUP}, True)
+SCHEMA_3_47 = _schema({**_PROPERTIES, **_GROUP, **_BACKUP}, True)
+SCHEMA_3_53 = _schema({**_PROPERTIES, **_GROUP, **_BACKUP}, False)
+
+_GIB = 1024**3
+
+
+def create(request: Request) -> Row:
+    asked = request.body["volume"]
+    _refuse_what_is_not_there(asked)
+    image = _find_image(request, asked.get("imageRef") or asked.get("image_id"))
+    wish = _Wish(request, asked, image)
+    service = request.service
+
+    def unit(tx: Transaction) -> tuple[Row, Row]:
+        return wish.write(tx)
+
+    row, volume_type = service.database.write(unit)
+    view = VolumeView(request)
+    return {"volume": view.detail(row, volume_type["name"], [])}
+
+
+class _Wish:
+    """What was asked for, resolved step by step inside the unit."""
+
+    def __init__(self, request: Request, asked: Row, image: Row | None):
+        self.request = request
+        self.asked = asked
+        self.image = image
+        self.hints = request.body.get("OS-SCH-HNT:scheduler_hints") or {}
+
+    def write(self, tx: Transaction) -> tuple[Row, Row]:
+        request, service = self.request, self.request.service
+        source, origin = self._source(tx)
+        size = self._size(source, origin)
+        volume_type = self._type(tx, origin)
+        specs = volume_type["extra_specs"]
+        multiattach = _is_spec(specs.get("multiattach"))
+        if multiattach:
+            request.authorize(rule="volume:multiattach")
+        _check_size_of_type(specs, size)
+        zone = self._zone(tx, origin)
+        service.quotas.check_volume(tx, request.context.project_id, volume_type, size)
+        now = clock.now()
+        row: Row = {
+            "id": clock.new_uuid(),
+            "project_id": request.context.project_id,
+            "user_id": request.context.user_id,
+            "name": _name(self.asked, "name"),
+            "description": _name(self.asked, "description"),
+            "size": size,
+            "status": "creating",
+            "attach_status": "detached",
+            "bootable": self.image is not None or bool(origin and origin.get("bootable")),
+            "multiattach": multiattach,
+            "availability_zone": zone,
+            "volume_type_id": volume_type["id"],
+            "snapshot_id": origin["id"] if source["kind"] == "snapshot" and origin else None,
+            "source_volid": origin["id"] if source["kind"] == "volume" and origin else None,
+            "consumes_quota": True,
+            "metadata": self.asked.get("metadata") or {},
+            "image_metadata": self._image_metadata(origin),
+            "encryption_key_id": None,
+            "created_at": now,
+        }
+        row["flow_id"] = service.flows.submit(
+            tx,
+            "volume.create",
+            resource=("volume", row["id"]),
+            arguments={
+                "volume_id": row["id"],
+                "request": {
+                    "size": size,
+                    "availability_zone": zone if self.asked.get("availability_zone") else None,
+                    "extra_specs": specs,
+                    "hints": self._hints(tx),
+                    "pinned": origin["host"].partition("#")[0] if origin and origin.get("host") else None,
+                },
+                "source": source,
+            },
+        )
+        volumes.insert(tx, row)
+        return row, volume_type
+
+    def _source(self, tx: Transaction) -> tuple[Row, Row | None]:
+        """What the flow needs of the source, and the source's row with `host` and `bootable`."""
+        snapshot_id, volume_id = self.asked.get("snapshot_id"), self.asked.get("source_volid")
+        given = [what for what in (snapshot_id, volume_id, self.image) if what]
+        if len(given) > 1:
+            raise errors.InvalidInput(
+                reason="only one of image, snapshot and source volume can be what a volume is made from."
+            )
+        if snapshot_id:
+            snapshot = lookup.snapshot(self.request, tx, snapshot_id, "volume:get_snapshot")
+            if snapshot["status"] != "available":
+                raise errors.InvalidSnapshot(
+                    reason=f"Originating snapshot status must be one of 'available' values, it is "
+                    f"'{snapshot['status']}'."
+                )
+            parent = volumes.get(tx, snapshot["volume_id"])
+            assert parent is not None
+            source = {"kind": "snapshot", "snapshot": snapshots.for_driver(snapshot, parent)}
+            return source, {**parent, **snapshot, "size": snapshot["volume_size"], "host": parent["host"]}
+        if volume_id:
+            volume = lookup.volume(self.request, tx, volume_id, "volume:get")
+            if volume["status"] not in ("available", "in-use"):
+                raise errors.InvalidVolume(
+                    reason="Originating volume status must be one of 'available', 'in-use' values, it is "
+                    f"'{volume['status']}'."
+                )
+            return {"kind": "volume", "volume": volumes.for_driver(volume)}, volume
+        if self.image:
+            return {"kind": "image", "image": {"id": self.image["id"]}}, None
+        return {"kind": "empty"}, None
+
+    def _size(self, source: Row, origin: Row | None) -> int:
+        given = self.asked.get("size")
+        size = int(given) if given is not None else origin["size"] if origin else None
+        if size is None or size < 1:
+            raise errors.InvalidInput(
+                reason=f"Invalid volume size provided for create request: {given} (size argument must be an "
+                "integer (or string representation of an integer) and greater than zero)."
+            )
+        if size > schemas.LARGEST_INTEGER:
+            raise errors.InvalidInput(reason=f"Volume size {size} is too large.")
+        if origin and size < origin["size"]:
+            what = "snapshot" if source["kind"] == "snapshot" else "original volume"
+            raise errors.InvalidInput(
+                reason=f"Volume size '{size}'GB cannot be smaller than the {what} size {origin['size']}GB. "
+                f"They must be >= {what} size."
+            )
+        if self.image:
+            _check_image_size(self.image, size)
+        return size
+
+    def _type(self, tx: Transaction, origin: Row | None) -> Row:
+        wanted = self.asked.get("volume_type")
+        if wanted:
+            return lookup.volume_type_by_name_or_id(self.request, tx, wanted)
+        if origin:
+            found = types.get(tx, origin["volume_type_id"])
+            if found is not None:
+                return found
+        return lookup.default_type(self.request, tx)
+
+    def _zone(self, tx: Transaction, origin: Row | None) -> str:
+        conf = self.request.service.conf
+        default = conf.default_availability_zone or conf.storage_availability_zone
+        asked = self.asked.get("availability_zone")
+        if not asked:
+            return origin["availability_zone"] if origin else default
+        zones = set(tx.execute(BACKENDS.select().with_only_columns(BACKENDS.c.availability_zone)).scalars())
+        if asked in {default, conf.storage_availability_zone, *zones}:
+            return asked
+        if conf.allow_availability_zone_fallback:
+            return default
+        raise errors.InvalidInput(reason=f"Availability zone '{asked}' is invalid.")
+
+    def _hints(self, tx: Transaction) -> Row:
+        """The volumes of different_host and same_host as the back ends that they lie on."""
+        found: Row = {}
+        for hint, name in (("different_host", "different_backends"), ("same_host", "same_backends")):
+            ids = self.hints.get(hint) or []
+            ids = [ids] if isinstance(ids, str) else ids
+            if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+                raise errors.InvalidInput(reason=f"The scheduler hint {hint} must name volumes.")
+            rows = [volumes.get_of_project(tx, each, lookup.scope_of(self.request)) for each in ids]
+            found[name] = [row["host"].partition("#")[0] for row in rows if row and row["host"]]
+        return found
+
+    def _image_metadata(self, origin: Row | None) -> Row | None:
+        if self.image is None:
+            return origin.get("image_metadata") if origin else None
+        image = self.image
+        shown = {
+            "image_id": image["id"],
+            "image_name": image.get("name") or "",
+            "container_format": image.get("container_format") or "",
+            "disk_format": image.get("disk_format") or "",
+            "min_disk": str(image.get("min_disk") or 0),
+            "min_ram": str(image.get("min_ram") or 0),
+            "size": str(image.get("size") or 0),
+            "checksum": image.get("checksum") or "",
+        }
+        own = {
+            key: str(value) for key, value in image.items() if key not in _IMAGE_FIELDS and value is not None
+        }
+        return {**own, **shown}
+
+
+# What an image has besides properties of its own.
+_IMAGE_FIELDS = frozenset(
+    [
+        "id",
+        "name",
+        "status",
+        "visibility",
+        "protected",
+        "os_hidden",
+        "os_hash_algo",
+        "os_hash_value",
+        "checksum",
+        "size",
+        "virtual_size",
+        "created_at",
+        "updated_at",
+        "tags",
+        "self",
+        "file",
+        "schema",
+        "owner",
+        "min_ram",
+        "min_disk",
+        "disk_format",
+        "container_format",
+        "locations",
+        "direct_url",
+        "stores",
+        "links",
+        "members",
+    ]
+)
+
+
+def _refuse_what_is_not_there(asked: Row) -> None:
+    if asked.get("multiattach") is not None and schemas.truth(asked["multiattach"]):
+        raise Invalid(
+            "multiattach parameter has been removed. Use a volume type whose extra spec multiattach is "
+            "'<is> True'."
+        )
+    for name in ("group_id", "consistencygroup_id", "backup_id"):
+        if asked.get(name):
+            raise NotFound(f"{name} {asked[name]} could not be found.")
+
+
+def _name(asked: Row, field: str) -> str | None:
+    value = asked.get(field, asked.get(f"display_{field}"))
+    return value.strip() if isinstance(value, str) else None
+
+
+def _is_spec(value: str | None) -> bool:
+    return bool(value) and str(value).split()[-1].lower() == "true" and str(value).startswith("<is>")
+
+
+def _check_size_of_type(specs: Row, size: int) -> None:
+    for key, refuses in (
+        ("provisioning:min_vol_size", lambda bound: size < bound),
+        ("provisioning:max_vol_size", lambda bound: size > bound),
+    ):
+        bound = specs.get(key)
+        if bound and bound.isdigit() and refuses(int(bound)):
+            raise errors.InvalidInput(
+                reason=f"Specified volume size of '{size}' does not fit the {key} of its type, {bound}."
+            )
+
+
+def _find_image(request: Request, reference: str | None) -> Row | None:
+    """The image, by its id, a URL that ends with it, or its name, as its user sees it."""
+    if not reference:
+        return None
+    request.authorize(rule="volume:create_from_image")
+    client = request.service.ground.clients.image
+    wanted = reference.rpartition("/")[2]
+    image: Row | None = None
+    if re.fullmatch(schemas.UUID_PATTERN, wanted):
+        try:
+            image = client.show(wanted)
+        except NotFound:
+            image = None
+    if image is None:
+        named = client.list(name=reference)
+        if len(named) > 1:
+            raise Conflict(f"Multiple matches found for '{reference}', use an ID to be more specific.")
+        image = named[0] if named else None
+    if image is None:
+        raise Invalid("Invalid image identifier or unable to access requested image.")
+    if image.get("status") != "active":
+        raise errors.InvalidInput(
+            reason=f"Image {image['id']} is not active. It is in state {image.get('status')}."
+        )
+    return image
+
+
+def _check_image_size(image: Row, size: int) -> None:
+    real = max(int(image.get("size") or 0), int(image.get("virtual_size") or 0))
+    if real > size * _GIB:
+        raise errors.InvalidInput(
+            reason=f"Size of specified image {-(-real // _GIB)}GB is larger than volume size {size}GB."
+        )
+    if int(image.get("min_disk") or 0) > size:
+        raise errors.InvalidInput(
+            reason=f"Volume size {size}GB cannot be smaller than the image minDisk size "
+            f"{image['min_disk']}GB."
+        )

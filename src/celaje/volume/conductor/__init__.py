@@ -1,0 +1,31 @@
+"""The volume service's flows, one file each, and the conductor that runs them."""
+
+from celaje.volume.conductor.conductor import VolumeConductor
+from celaje.volume.conductor.connect_attachment import (
+    connect_attachment,
+    initialize_connection,
+    terminate_connection,
+)
+from celaje.volume.conductor.create_snapshot import create_snapshot
+from celaje.volume.conductor.create_volume import create_volume
+from celaje.volume.conductor.delete_snapshot import delete_snapshot
+from celaje.volume.conductor.delete_volume import delete_volume
+from celaje.volume.conductor.disconnect_attachment import disconnect_attachment
+from celaje.volume.conductor.extend_volume import extend_volume
+from celaje.volume.conductor.reclaim import reclaim_attachment, reclaim_volume
+
+FLOWS = [
+    create_volume,
+    delete_volume,
+    extend_volume,
+    connect_attachment,
+    disconnect_attachment,
+    initialize_connection,
+    terminate_connection,
+    create_snapshot,
+    delete_snapshot,
+    reclaim_attachment,
+    reclaim_volume,
+]
+
+__all__ = ["FLOWS", "VolumeConductor"]

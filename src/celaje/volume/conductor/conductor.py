@@ -1,0 +1,88 @@
+"""The conductor's endpoint, and what the flows work with: `run.conductor`.
+
+Runs flows, hears signs of life, keeps the ledger's numbers, and sweeps up reservations that nobody settled.
+"""
+
+import datetime
+import logging
+from typing import Any
+
+from celaje.common import clock, context
+from celaje.common.clients import Clients
+from celaje.common.db import Database, Transaction
+from celaje.common.flow import Flows
+from celaje.common.messaging.client import Client, Proxy
+from celaje.common.service import Conductor, ServiceRecords
+from celaje.volume.db import attachments, backends, messages, volumes
+from celaje.volume.db.tables import ATTACHMENTS, VOLUMES
+from celaje.volume.scheduler.pools import from_report
+
+log = logging.getLogger(__name__)
+
+
+class VolumeConductor(Conductor):
+    def __init__(
+        self,
+        database: Database,
+        flows: Flows,
+        records: ServiceRecords,
+        *,
+        conf: Any,
+        clients: Clients,
+        scheduler: Client,
+        worker: Client,
+    ):
+        super().__init__(database, flows, records)
+        self.conf = conf
+        self.clients = clients
+        self.scheduler = scheduler
+        self.worker = worker
+
+    def worker_of(self, volume: dict[str, Any]) -> Proxy:
+        """The worker that drives the volume's back end."""
+        return self.worker.to(backends.host_of(volume["host"]))
+
+    def report_service(
+        self, binary: str, host: str, topic: str, availability_zone: str, details: dict[str, Any]
+    ) -> None:
+        report = details.pop("capabilities", None)
+        super().report_service(binary, host, topic, availability_zone, details)
+        if report is not None:
+            pools = from_report(host, availability_zone, report, 0.0)
+
+            def unit(tx: Transaction) -> None:
+                for pool in pools:
+                    backends.record(tx, pool.name, pool.capacity())
+
+            self.database.write(unit)
+
+    def sweep(self) -> None:
+        """Submit a reclaim flow for everything whose term has passed; forget old messages."""
+
+        def unit(tx: Transaction) -> None:
+            now = clock.now()
+            messages.forget_old(tx, now)
+            for table, name, found in (
+                (ATTACHMENTS, "attachment.reclaim", attachments.expired(tx, now)),
+                (VOLUMES, "volume.reclaim", volumes.expired(tx, now)),
+            ):
+                for row in found:
+                    kind = name.partition(".")[0]
+                    flow_id = self.flows.submit(
+                        tx,
+                        name,
+                        resource=(kind, row["id"]),
+                        arguments={f"{kind}_id": row["id"]},
+                        request=context.RequestContext(),
+                        project_id=row["project_id"],
+                    )
+                    tx.execute(
+                        table.update().where(table.c.id == row["id"]).values(flow_id=flow_id, expires_at=None)
+                    )
+                    log.info("%s %s is looked into: its term has passed", kind, row["id"])
+
+        self.database.write(unit)
+
+    def term(self) -> datetime.datetime:
+        """When a reservation made now is looked into."""
+        return clock.now() + datetime.timedelta(seconds=self.conf.reservation_timeout)

@@ -1,0 +1,144 @@
+"""Flow volume.create: select a back end, claim its capacity, have its worker make the volume.
+
+A back end whose driver fails is cleaned and excluded, and the next one is tried.
+"""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import CelajeError
+from celaje.common.flow import Run, flow
+from celaje.volume.db import backends, messages, volumes
+from celaje.volume.db.tables import FLOWS, VOLUMES
+from celaje.volume.states import VOLUMES as STATES
+
+Row = dict[str, Any]
+
+
+def creation_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
+    """Into `error`. The claim ends with it, unless what was made could not be removed: then the volume
+    keeps its host, so that deleting it tries again."""
+    volume_id = flow_row["arguments"]["volume_id"]
+    values: Row = {} if _left_something(tx, flow_row["id"]) else {"host": None, "service_uuid": None}
+    moved = STATES.move(
+        tx, VOLUMES, volume_id, "error", held_by=flow_row["id"], updated_at=clock.now(), **values
+    )
+    if moved:
+        action, detail = _told_as(flow_row["arguments"], error)
+        messages.from_failure(
+            tx, flow_row, error, resource=("VOLUME", volume_id), action=action, detail=detail
+        )
+
+
+def _told_as(arguments: Row, error: CelajeError) -> tuple[str, str]:
+    if type(error).__name__ == "NoValidBackend":
+        return "001", "003"
+    if type(error).__name__ == "ImageDoesNotFit":
+        return "005", "007"
+    return ("005", "001") if arguments["source"]["kind"] == "image" else ("008", "012")
+
+
+def _left_something(tx: Transaction, flow_id: str) -> bool:
+    steps = FLOWS.steps
+    failed = (
+        steps.select()
+        .with_only_columns(steps.c.number)
+        .where(steps.c.flow_id == flow_id, steps.c.kind == "undo", steps.c.outcome == "error")
+    )
+    return tx.execute(failed).first() is not None
+
+
+@flow("volume.create", deadline="volume_create_deadline", way_out=creation_failed)
+def create_volume(run: Run, volume_id: str, request: Row, source: Row) -> None:
+    """`request` is the scheduler's; `source` is {"kind": empty, image, snapshot or volume} with the row of
+    what the content comes from under its kind's name."""
+    conductor = run.conductor
+    excluded: list[str] = []
+    failure: CelajeError | None = None
+    failures = 0
+    while True:
+        try:
+            decision = run.step(conductor.scheduler.select_backend, request={**request, "excluded": excluded})
+        except CelajeError as error:
+            raise failure or error from error
+        claim = run.write(claim_backend, volume_id, run.id, decision)
+        excluded.append(decision["backend"])
+        if not claim["claimed"]:
+            continue
+        volume = claim["volume"]
+        worker = conductor.worker_of(volume)
+        run.undo(worker.delete_volume, volume=volume)
+        try:
+            kept = _create(run, worker, volume, source)
+        except CelajeError as error:
+            failures += 1
+            # Only a back end's own failure may go better elsewhere: not a wrong image, not a timeout.
+            if error.kind != "internal" or failures >= conductor.conf.scheduler_max_attempts:
+                raise
+            failure = error
+            run.step(worker.delete_volume, volume=volume)
+            run.write(release_backend, volume_id, run.id)
+            continue
+        run.done(volume_made, volume_id, run.id, kept)
+        return
+
+
+def _create(run: Run, worker: Any, volume: Row, source: Row) -> Row:
+    match source["kind"]:
+        case "image":
+            run.write(begin_download, volume["id"], run.id)
+            return run.step(worker.create_volume_from_image, volume=volume, image=source["image"])
+        case "snapshot":
+            return run.step(worker.create_volume_from_snapshot, volume=volume, snapshot=source["snapshot"])
+        case "volume":
+            return run.step(worker.create_cloned_volume, volume=volume, source=source["volume"])
+        case _:
+            return run.step(worker.create_volume, volume=volume)
+
+
+def claim_backend(tx: Transaction, volume_id: str, flow_id: str, decision: Row) -> Row:
+    volume = volumes.get(tx, volume_id)
+    if volume is None:
+        return {"claimed": False, "reason": "the volume is gone"}
+    claim = backends.claim(tx, volume, flow_id, decision)
+    if claim["claimed"]:
+        claim["volume"] = volumes.for_driver({**volume, "host": decision["backend"]})
+    return claim
+
+
+def release_backend(tx: Transaction, volume_id: str, flow_id: str) -> None:
+    tx.execute(
+        VOLUMES.update()
+        .where(VOLUMES.c.id == volume_id, VOLUMES.c.flow_id == flow_id)
+        .values(host=None, service_uuid=None, updated_at=clock.now())
+    )
+
+
+def begin_download(tx: Transaction, volume_id: str, flow_id: str) -> None:
+    STATES.move(
+        tx,
+        VOLUMES,
+        volume_id,
+        "downloading",
+        sources=("creating",),
+        held_by=flow_id,
+        flow_id=flow_id,
+        updated_at=clock.now(),
+    )
+
+
+def volume_made(tx: Transaction, volume_id: str, flow_id: str, kept: Row) -> None:
+    now = clock.now()
+    values = {key: kept[key] for key in ("provider_location", "provider_id") if kept.get(key)}
+    STATES.move(
+        tx,
+        VOLUMES,
+        volume_id,
+        "available",
+        sources=("creating", "downloading"),
+        held_by=flow_id,
+        updated_at=now,
+        launched_at=now,
+        **values,
+    )

@@ -1,0 +1,119 @@
+"""The volume service's options: Cinder's names where Cinder has the option.
+
+Read by every part of the service; the options of a back end are its driver's (`drivers/base.py`).
+"""
+
+from oslo_config import cfg
+
+from celaje.common.conf.options import Options
+
+BACKEND_OPTIONS = [
+    cfg.StrOpt(
+        "volume_driver",
+        default="file",
+        help="What drives this back end: file, fake, or the dotted path of a driver class.",
+    ),
+    cfg.StrOpt(
+        "backend_availability_zone",
+        help="Availability zone of this back end; storage_availability_zone when not set.",
+    ),
+]
+
+OPTIONS: Options = {
+    None: [
+        cfg.ListOpt(
+            "enabled_backends",
+            default=[],
+            help="Sections of the back ends that this node's workers drive, one worker each. None: one back "
+            "end named local, files below state_path.",
+        ),
+        cfg.StrOpt("storage_availability_zone", default="nova", help="Availability zone of the back ends."),
+        cfg.StrOpt(
+            "default_availability_zone",
+            help="Zone of volumes that ask for none; storage_availability_zone when not set.",
+        ),
+        cfg.BoolOpt(
+            "allow_availability_zone_fallback",
+            default=False,
+            help="Use the default zone when a request asks for one that does not exist.",
+        ),
+        cfg.StrOpt("default_volume_type", default="__DEFAULT__", help="Type of volumes that ask for none."),
+        cfg.ListOpt(
+            "scheduler_default_filters",
+            default=["AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter"],
+            help="Filters that every back end must pass, in this order.",
+        ),
+        cfg.ListOpt(
+            "scheduler_default_weighers",
+            default=["CapacityWeigher"],
+            help="Weighers that order the back ends that passed; their weights are added.",
+        ),
+        cfg.FloatOpt(
+            "capacity_weight_multiplier",
+            default=1.0,
+            help="Weight of free capacity; negative numbers fill one back end after the other.",
+        ),
+        cfg.FloatOpt(
+            "allocated_capacity_weight_multiplier",
+            default=-1.0,
+            help="Weight of allocated capacity; positive numbers fill one back end after the other.",
+        ),
+        cfg.IntOpt(
+            "scheduler_max_attempts", default=3, min=1, help="Back ends that are tried for one volume."
+        ),
+        cfg.FloatOpt(
+            "scheduler_driver_init_wait_time",
+            default=60,
+            min=0,
+            help="Seconds that a scheduler which has just started waits for the first report.",
+        ),
+        cfg.BoolOpt(
+            "no_snapshot_gb_quota", default=False, help="Snapshots do not count against the gigabytes quota."
+        ),
+        cfg.IntOpt("quota_volumes", default=10, min=-1, help="Volumes of a project; -1: any number."),
+        cfg.IntOpt("quota_snapshots", default=10, min=-1, help="Snapshots of a project."),
+        cfg.IntOpt(
+            "quota_gigabytes", default=1000, min=-1, help="GiB of volumes and snapshots of a project."
+        ),
+        cfg.IntOpt("quota_backups", default=10, min=-1, help="Backups of a project."),
+        cfg.IntOpt("quota_backup_gigabytes", default=1000, min=-1, help="GiB of backups of a project."),
+        cfg.IntOpt("quota_groups", default=10, min=-1, help="Volume groups of a project."),
+        cfg.IntOpt("per_volume_size_limit", default=-1, min=-1, help="Largest volume of a project in GiB."),
+        cfg.IntOpt(
+            "volume_worker_timeout",
+            default=3600,
+            min=1,
+            help="Seconds a conductor waits for a worker's step that moves data (create from an image, "
+            "snapshot, clone). A worker that dies is noticed at once, by its heartbeats.",
+        ),
+        cfg.IntOpt(
+            "attachment_wait_timeout",
+            default=180,
+            min=1,
+            help="Seconds the API waits for the back end when it attaches or detaches; the work goes on.",
+        ),
+        cfg.IntOpt(
+            "reservation_timeout",
+            default=3600,
+            min=1,
+            help="Seconds after which reserved, attaching or detaching (which compute drives from outside) "
+            "is looked into: does the server still exist, and does it know the volume.",
+        ),
+        cfg.FloatOpt(
+            "reclaim_interval",
+            default=60,
+            min=0.01,
+            help="Seconds between looks for reservations that nobody has settled in time.",
+        ),
+    ],
+    "flows": [
+        cfg.IntOpt("volume_create_deadline", default=7200, min=1, help="Seconds for creating a volume."),
+        cfg.IntOpt("volume_delete_deadline", default=7200, min=1, help="Seconds for deleting a volume."),
+        cfg.IntOpt("volume_extend_deadline", default=3600, min=1, help="Seconds for extending a volume."),
+        cfg.IntOpt("volume_connect_deadline", default=300, min=1, help="Seconds for attaching a volume."),
+        cfg.IntOpt("volume_disconnect_deadline", default=300, min=1, help="Seconds for detaching a volume."),
+        cfg.IntOpt("snapshot_create_deadline", default=3600, min=1, help="Seconds for making a snapshot."),
+        cfg.IntOpt("snapshot_delete_deadline", default=3600, min=1, help="Seconds for deleting a snapshot."),
+        cfg.IntOpt("volume_reclaim_deadline", default=600, min=1, help="Seconds for ending a reservation."),
+    ],
+}

@@ -1,0 +1,111 @@
+"""Queries on attachments, and what they say about their volume's state. Called by API and conductor."""
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from celaje.common import clock
+from celaje.common.db import Transaction, fetch_all
+from celaje.volume.db.rows import Row, Rows
+from celaje.volume.db.tables import ATTACHMENTS, VOLUMES
+from celaje.volume.states import STEADY
+from celaje.volume.states import VOLUMES as VOLUME_STATES
+
+_rows = Rows(ATTACHMENTS)
+get, insert, change, remove = _rows.get, _rows.insert, _rows.change, _rows.remove
+
+_of_project = select(ATTACHMENTS).where(
+    ATTACHMENTS.c.id == bindparam("row"), ATTACHMENTS.c.project_id == bindparam("project")
+)
+_of_volume = (
+    select(ATTACHMENTS)
+    .where(ATTACHMENTS.c.volume_id == bindparam("volume"))
+    .order_by(ATTACHMENTS.c.created_at, ATTACHMENTS.c.id)
+)
+_hold = (
+    update(ATTACHMENTS)
+    .where(
+        ATTACHMENTS.c.id == bindparam("row"),
+        ATTACHMENTS.c.flow_id.is_(None),
+        ATTACHMENTS.c.attach_status.in_(("reserved", "attaching", "attached")),
+    )
+    .values(flow_id=bindparam("holder"), connector=bindparam("link", type_=ATTACHMENTS.c.connector.type))
+)
+
+
+def get_of_project(tx: Transaction, row_id: str, project_id: str | None) -> Row | None:
+    if project_id is None:
+        return get(tx, row_id)
+    row = tx.execute(_of_project, {"row": row_id, "project": project_id}).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def of_volume(tx: Transaction, volume_id: str) -> list[Row]:
+    return [dict(row) for row in tx.execute(_of_volume, {"volume": volume_id}).mappings()]
+
+
+def of_volumes(tx: Transaction, volume_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """The attached ones of several volumes, for their views: one query."""
+    found: dict[str, list[Row]] = {}
+    wanted = list(volume_ids)
+    for start in range(0, len(wanted), 500):
+        statement = (
+            select(ATTACHMENTS)
+            .where(
+                ATTACHMENTS.c.volume_id.in_(wanted[start : start + 500]),
+                ATTACHMENTS.c.attach_status == "attached",
+            )
+            .order_by(ATTACHMENTS.c.created_at, ATTACHMENTS.c.id)
+        )
+        for row in fetch_all(tx, statement):
+            found.setdefault(row["volume_id"], []).append(row)
+    return found
+
+
+def hold(tx: Transaction, attachment_id: str, flow_id: str, connector: Row) -> bool:
+    """A connect flow takes the attachment; False when another flow has it or it is being detached."""
+    values = {"row": attachment_id, "holder": flow_id, "link": connector}
+    return tx.execute(_hold, values).rowcount == 1
+
+
+def expired(tx: Transaction, now: datetime.datetime, limit: int = 100) -> list[Row]:
+    statement = (
+        select(ATTACHMENTS.c.id, ATTACHMENTS.c.project_id)
+        .where(ATTACHMENTS.c.expires_at <= now, ATTACHMENTS.c.flow_id.is_(None))
+        .order_by(ATTACHMENTS.c.expires_at)
+        .limit(limit)
+    )
+    return fetch_all(tx, statement)
+
+
+def settle_volume(tx: Transaction, volume_id: str, **values: Any) -> str:
+    """Give the volume the state that its attachments say, unless a flow or an operator has put it into
+    another: in-use if one is attached, else attaching, reserved, and without any available. Returns it."""
+    status, attached = state_of(of_volume(tx, volume_id))
+    # Attachments hold terms of their own; a volume's own term is for states without an attachment.
+    VOLUME_STATES.move(
+        tx,
+        VOLUMES,
+        volume_id,
+        status,
+        sources=set(STEADY) & VOLUME_STATES.sources(status),
+        attach_status=attached,
+        expires_at=None,
+        updated_at=clock.now(),
+        **values,
+    )
+    return status
+
+
+def state_of(attachments: list[Row]) -> tuple[str, str]:
+    """Volume status and attach_status that follow from its attachments."""
+    states = {row["attach_status"] for row in attachments}
+    if not states:
+        return "available", "detached"
+    if states & {"attached", "detaching", "error_detaching"}:
+        return "in-use", "attached"
+    if "attaching" in states:
+        return "attaching", "attaching"
+    return "reserved", "detached"

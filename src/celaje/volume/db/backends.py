@@ -1,0 +1,126 @@
+"""The ledger of pools: what they have, what our volumes claim of it. Called by the conductor.
+
+A claim is the volume's own `host`, so what is claimed is counted from rows and cannot drift. Two schedulers
+may disagree; two claims may not, because each locks the pool's row while it counts.
+"""
+
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from celaje.common import clock
+from celaje.common.db import DuplicateRow, Transaction
+from celaje.volume.db.tables import BACKENDS, SERVICES, VOLUMES
+
+Row = dict[str, Any]
+
+_get = select(BACKENDS).where(BACKENDS.c.name == bindparam("pool"))
+_lock = (
+    update(BACKENDS).where(BACKENDS.c.name == bindparam("pool")).values(generation=BACKENDS.c.generation + 1)
+)
+_allocated = select(func.coalesce(func.sum(func.coalesce(VOLUMES.c.pending_size, VOLUMES.c.size)), 0)).where(
+    VOLUMES.c.host == bindparam("pool")
+)
+_insert = insert(BACKENDS)
+_service = select(SERVICES.c.uuid, SERVICES.c.disabled).where(
+    SERVICES.c.binary == "cinder-volume", SERVICES.c.host == bindparam("service_host")
+)
+_take = (
+    update(VOLUMES)
+    .where(VOLUMES.c.id == bindparam("row"), VOLUMES.c.flow_id == bindparam("holder"))
+    .values(
+        host=bindparam("pool"),
+        service_uuid=bindparam("service"),
+        availability_zone=bindparam("zone"),
+        updated_at=bindparam("moment"),
+    )
+)
+_CAPACITY = (
+    "total_capacity_gb",
+    "reserved_percentage",
+    "max_over_subscription_ratio",
+    "thin_provisioning_support",
+    "availability_zone",
+)
+
+
+def host_of(pool: str) -> str:
+    """`name@backend` of `name@backend#pool`."""
+    return pool.partition("#")[0]
+
+
+def record(tx: Transaction, pool: str, capacity: Row) -> None:
+    """What a worker reports, or a scheduler knows, of a pool."""
+    values = {key: capacity[key] for key in _CAPACITY}
+    values["updated_at"] = clock.now()
+    if tx.execute(update(BACKENDS).where(BACKENDS.c.name == pool).values(**values)).rowcount:
+        return
+    try:
+        tx.execute(_insert, {"name": pool, "host": host_of(pool), "generation": 0, **values})
+    except DuplicateRow:  # two conductors heard of it at once: the same numbers
+        return
+
+
+def allocated(tx: Transaction, pool: str) -> int:
+    return tx.execute(_allocated, {"pool": pool}).scalar() or 0
+
+
+def limit(backend: Row) -> float | None:
+    """GiB that may be promised on the pool; None: no bound is known."""
+    total = backend["total_capacity_gb"]
+    if total is None:
+        return None
+    usable = total - total * backend["reserved_percentage"] / 100
+    return usable * backend["max_over_subscription_ratio"] if backend["thin_provisioning_support"] else usable
+
+
+def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
+    """Put the volume on the pool if there is room: {"claimed": True, "service_uuid"}; otherwise
+    {"claimed": False, "reason"}. The flow must hold the volume."""
+    pool = decision["backend"]
+    backend = _locked(tx, pool)
+    if backend is None:
+        record(tx, pool, decision["capacity"])
+        backend = _locked(tx, pool)
+        assert backend is not None
+    service = tx.execute(_service, {"service_host": host_of(pool)}).first()
+    if service is not None and service.disabled:
+        return {"claimed": False, "reason": f"cinder-volume on {host_of(pool)} is disabled"}
+    refusal = _no_room(tx, backend, volume["size"])
+    if refusal:
+        return {"claimed": False, "reason": refusal}
+    taken = tx.execute(
+        _take,
+        {
+            "row": volume["id"],
+            "holder": flow_id,
+            "pool": pool,
+            "service": service.uuid if service is not None else None,
+            "zone": decision["capacity"]["availability_zone"] or volume["availability_zone"],
+            "moment": clock.now(),
+        },
+    )
+    return {"claimed": taken.rowcount == 1, "reason": "the volume is no longer this flow's"}
+
+
+def claim_more(tx: Transaction, pool: str, added: int) -> str | None:
+    """Whether `added` GiB more fit, the pool locked until the transaction ends; the refusal in words."""
+    backend = _locked(tx, pool)
+    return _no_room(tx, backend, added) if backend is not None else None
+
+
+def _locked(tx: Transaction, pool: str) -> Row | None:
+    if tx.dialect != "sqlite":
+        tx.execute(_lock, {"pool": pool})
+    row = tx.execute(_get, {"pool": pool}).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def _no_room(tx: Transaction, backend: Row, size: int) -> str | None:
+    bound = limit(backend)
+    if bound is None:
+        return None
+    used = allocated(tx, backend["name"])
+    if used + size <= bound:
+        return None
+    return f"{used} GiB of {bound:g} GiB are claimed on {backend['name']}, {size} GiB more do not fit"

@@ -1,0 +1,85 @@
+"""User messages: why a flow failed, as Cinder's messages API tells it. Written by ways out."""
+
+import datetime
+from typing import Any
+
+from sqlalchemy import delete
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import CelajeError
+from celaje.volume.db.rows import Row, Rows
+from celaje.volume.db.tables import MESSAGES
+
+_rows = Rows(MESSAGES)
+get, remove = _rows.get, _rows.remove
+
+# Cinder's numbers and sentences (API reference, "Messages"): clients show "action:detail".
+ACTIONS = {
+    "001": "schedule allocate volume",
+    "002": "attach volume",
+    "003": "copy volume to image",
+    "004": "update attachment",
+    "005": "copy image to volume",
+    "007": "extend volume",
+    "008": "create volume from backend storage",
+    "009": "create snapshot",
+    "010": "delete snapshot",
+    "100": "delete volume",
+}
+DETAILS = {
+    "001": "An unknown error occurred.",
+    "003": "Could not find any available weighted backend.",
+    "006": "Not enough quota resource for operation.",
+    "007": "Image used for creating volume exceeds available space.",
+    "009": "Compute service failed to extend volume.",
+    "010": "Volume Driver failed to extend volume.",
+    "012": "Driver failed to create the volume.",
+    "013": "Snapshot failed to create.",
+    "016": "Snapshot failed to delete.",
+    "021": "Failed to attach volume.",
+    "022": "Failed to detach volume.",
+    "100": "The operation did not end by its deadline.",
+}
+TTL_SECONDS = 2592000
+
+
+def from_failure(
+    tx: Transaction,
+    flow: dict[str, Any],
+    error: CelajeError,
+    *,
+    resource: tuple[str, str],
+    action: str,
+    detail: str,
+) -> None:
+    """One message about a failed flow."""
+    now = clock.now()
+    if type(error).__name__ == "DeadlineExceeded":
+        detail = "100"
+    row: Row = {
+        "id": clock.new_uuid(),
+        "project_id": flow["project_id"],
+        "request_id": flow["request_id"],
+        "resource_type": resource[0],
+        "resource_uuid": resource[1],
+        "action_id": action,
+        "detail_id": detail,
+        "message_level": "ERROR",
+        "cause": error.message[:2000],
+        "created_at": now,
+        "expires_at": now + datetime.timedelta(seconds=TTL_SECONDS),
+    }
+    _rows.insert(tx, row)
+
+
+def words(message: Row) -> str:
+    """Cinder's `action:detail`, and then what really happened."""
+    action = ACTIONS.get(message["action_id"], "unknown action")
+    detail = DETAILS.get(message["detail_id"], DETAILS["001"])
+    cause = f" ({message['cause']})" if message["cause"] else ""
+    return f"{action}:{detail}{cause}"
+
+
+def forget_old(tx: Transaction, now: datetime.datetime) -> None:
+    tx.execute(delete(MESSAGES).where(MESSAGES.c.expires_at < now))

@@ -1,0 +1,79 @@
+"""Limits and usage of a project. Usage is counted from the rows, in the transaction that adds to them."""
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from celaje.common.db import DuplicateRow, Transaction
+from celaje.volume.db.tables import QUOTA_LOCKS, QUOTAS, SNAPSHOTS, VOLUMES
+
+DEFAULT_CLASS = "class:default"
+
+_limits = select(QUOTAS.c.owner, QUOTAS.c.resource, QUOTAS.c.hard_limit).where(
+    QUOTAS.c.owner.in_((bindparam("project"), DEFAULT_CLASS))
+)
+_volumes = (
+    select(
+        VOLUMES.c.volume_type_id.label("kind"),
+        func.count().label("number"),
+        func.coalesce(func.sum(func.coalesce(VOLUMES.c.pending_size, VOLUMES.c.size)), 0).label("gib"),
+    )
+    .where(VOLUMES.c.project_id == bindparam("project"), VOLUMES.c.consumes_quota.is_(True))
+    .group_by(VOLUMES.c.volume_type_id)
+)
+_snapshots = (
+    select(
+        SNAPSHOTS.c.volume_type_id.label("kind"),
+        func.count().label("number"),
+        func.coalesce(func.sum(SNAPSHOTS.c.volume_size), 0).label("gib"),
+    )
+    .where(SNAPSHOTS.c.project_id == bindparam("project"), SNAPSHOTS.c.consumes_quota.is_(True))
+    .group_by(SNAPSHOTS.c.volume_type_id)
+)
+_lock = (
+    update(QUOTA_LOCKS)
+    .where(QUOTA_LOCKS.c.project_id == bindparam("project"))
+    .values(project_id=bindparam("same"))
+)
+
+
+def lock(tx: Transaction, project_id: str) -> None:
+    """Two requests of one project are counted one after the other. SQLite has one writer anyway."""
+    if tx.dialect == "sqlite":
+        return
+    if tx.execute(_lock, {"project": project_id, "same": project_id}).rowcount == 0:
+        try:
+            with tx.connection.begin_nested():
+                tx.execute(insert(QUOTA_LOCKS), {"project_id": project_id})
+        except DuplicateRow:
+            tx.execute(_lock, {"project": project_id, "same": project_id})
+
+
+def limits(tx: Transaction, project_id: str | None) -> tuple[dict[str, int], dict[str, int]]:
+    """The project's own limits, and those of the default class."""
+    own: dict[str, int] = {}
+    defaults: dict[str, int] = {}
+    for row in tx.execute(_limits, {"project": project_id}):
+        (defaults if row.owner == DEFAULT_CLASS else own)[row.resource] = row.hard_limit
+    return own, defaults
+
+
+Counts = dict[str, tuple[int, int]]
+
+
+def usage(tx: Transaction, project_id: str) -> tuple[Counts, Counts]:
+    """Number and GiB of volumes, and of snapshots, by volume type."""
+    volumes, snapshots = (
+        {row.kind: (row.number, int(row.gib)) for row in tx.execute(statement, {"project": project_id})}
+        for statement in (_volumes, _snapshots)
+    )
+    return volumes, snapshots
+
+
+def set_limit(tx: Transaction, owner: str, resource: str, hard_limit: int) -> None:
+    key = (QUOTAS.c.owner == owner, QUOTAS.c.resource == resource)
+    if tx.execute(update(QUOTAS).where(*key).values(hard_limit=hard_limit)).rowcount == 0:
+        tx.execute(insert(QUOTAS), {"owner": owner, "resource": resource, "hard_limit": hard_limit})
+
+
+def forget(tx: Transaction, owner: str) -> None:
+    """Back to the defaults."""
+    tx.execute(delete(QUOTAS).where(QUOTAS.c.owner == owner))

@@ -1,0 +1,26 @@
+"""Rows that must always exist. Called by the service before anything runs."""
+
+from celaje.common import clock
+from celaje.common.db import DuplicateRow, Transaction
+from celaje.volume.db import types
+
+DEFAULT_TYPE = "__DEFAULT__"
+
+
+def default_type(tx: Transaction, configured: str) -> None:
+    """The type of volumes that ask for none. An operator may name another in `default_volume_type`, which
+    is then expected to exist; `__DEFAULT__` is there in any case, as in Cinder."""
+    if types.by_name(tx, DEFAULT_TYPE) is not None:
+        return
+    row = {
+        "id": clock.new_uuid(),
+        "name": DEFAULT_TYPE,
+        "description": "Default Volume Type",
+        "is_public": True,
+        "extra_specs": {},
+        "created_at": clock.now(),
+    }
+    try:
+        types.insert_type(tx, row)
+    except DuplicateRow:  # another API node was first
+        return

@@ -1,0 +1,197 @@
+"""The tables of the volume service. Rows are really deleted: nothing in Cinder's API shows deleted ones."""
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text
+
+from celaje.common.db import Json, Moment, new_metadata
+from celaje.common.flow import flow_tables
+from celaje.common.service import service_table
+
+METADATA = new_metadata()
+FLOWS = flow_tables(METADATA)
+SERVICES = service_table(METADATA)
+
+
+def _id(name: str = "id", **options: Any) -> Column[str]:
+    return Column(name, String(36), **options)
+
+
+VOLUMES = Table(
+    "volumes",
+    METADATA,
+    _id(primary_key=True),
+    Column("project_id", String(64), nullable=False),
+    Column("user_id", String(64)),
+    Column("name", String(255)),
+    Column("description", String(255)),
+    Column("size", Integer, nullable=False),
+    # The size that an extension under way has promised; it counts in quotas and at the back end.
+    Column("pending_size", Integer),
+    Column("status", String(32), nullable=False),
+    Column("attach_status", String(32), nullable=False),
+    Column("migration_status", String(32)),
+    Column("bootable", Boolean, nullable=False),
+    Column("multiattach", Boolean, nullable=False),
+    Column("readonly", Boolean),
+    Column("availability_zone", String(255)),
+    _id("volume_type_id", nullable=False),
+    _id("snapshot_id"),
+    _id("source_volid"),
+    # host@backend#pool: where it lies, and the claim on that pool's capacity.
+    Column("host", String(255)),
+    Column("service_uuid", String(36)),
+    _id("name_id"),
+    Column("provider_id", String(255)),
+    Column("provider_location", Text),
+    Column("encryption_key_id", String(36)),
+    Column("consumes_quota", Boolean, nullable=False),
+    Column("metadata", Json, nullable=False),
+    # Of the image that it was made from: Cinder's volume_image_metadata.
+    Column("image_metadata", Json),
+    # When somebody looks into a state that is driven from outside, see states.py.
+    Column("expires_at", Moment),
+    _id("flow_id"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Column("launched_at", Moment),
+    # Lists of a project by age; the quota's sums stop at this index.
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "consumes_quota", "volume_type_id", "size", "pending_size"),
+    Index(None, "created_at", "id"),
+    Index(None, "host", "size", "pending_size"),
+    Index(None, "expires_at"),
+    Index(None, "volume_type_id"),
+    Index(None, "name"),
+    Index(None, "status"),
+)
+
+SNAPSHOTS = Table(
+    "snapshots",
+    METADATA,
+    _id(primary_key=True),
+    _id("volume_id", nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("user_id", String(64)),
+    Column("name", String(255)),
+    Column("description", String(255)),
+    Column("volume_size", Integer, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("progress", String(8)),
+    _id("volume_type_id", nullable=False),
+    Column("provider_id", String(255)),
+    Column("provider_location", Text),
+    Column("consumes_quota", Boolean, nullable=False),
+    Column("metadata", Json, nullable=False),
+    _id("flow_id"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "consumes_quota", "volume_type_id", "volume_size"),
+    Index(None, "created_at", "id"),
+    Index(None, "volume_id"),
+    Index(None, "name"),
+)
+
+ATTACHMENTS = Table(
+    "attachments",
+    METADATA,
+    _id(primary_key=True),
+    _id("volume_id", nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("instance_uuid", String(36)),
+    Column("attached_host", String(255)),
+    Column("mountpoint", String(255)),
+    # rw, ro, or "null": left to the connector
+    Column("attach_mode", String(36)),
+    Column("attach_status", String(32), nullable=False),
+    Column("attach_time", Moment),
+    Column("connector", Json),
+    Column("connection_info", Json),
+    Column("expires_at", Moment),
+    _id("flow_id"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "volume_id"),
+    Index(None, "instance_uuid"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "expires_at"),
+)
+
+TYPES = Table(
+    "volume_types",
+    METADATA,
+    _id(primary_key=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("description", String(255)),
+    Column("is_public", Boolean, nullable=False),
+    Column("qos_specs_id", String(36)),
+    Column("extra_specs", Json, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "created_at", "id"),
+)
+
+TYPE_ACCESS = Table(
+    "volume_type_access",
+    METADATA,
+    _id("volume_type_id", primary_key=True),
+    Column("project_id", String(64), primary_key=True),
+    Index(None, "project_id"),
+)
+
+DEFAULT_TYPES = Table(
+    "default_volume_types",
+    METADATA,
+    Column("project_id", String(64), primary_key=True),
+    _id("volume_type_id", nullable=False),
+    Index(None, "volume_type_id"),
+)
+
+# `owner` is a project, or "class:default" for the cloud's own defaults.
+QUOTAS = Table(
+    "quotas",
+    METADATA,
+    Column("owner", String(80), primary_key=True),
+    Column("resource", String(300), primary_key=True),
+    Column("hard_limit", Integer, nullable=False),
+)
+
+# One row a project, locked while its quota is checked (not on SQLite, which has one writer).
+QUOTA_LOCKS = Table("quota_locks", METADATA, Column("project_id", String(64), primary_key=True))
+
+# The ledger of pools: what they said last. What is allocated is counted from the volumes' rows.
+BACKENDS = Table(
+    "backends",
+    METADATA,
+    Column("name", String(255), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("availability_zone", String(255)),
+    Column("total_capacity_gb", Float),
+    Column("reserved_percentage", Integer, nullable=False),
+    Column("max_over_subscription_ratio", Float, nullable=False),
+    Column("thin_provisioning_support", Boolean, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index(None, "host"),
+)
+
+MESSAGES = Table(
+    "messages",
+    METADATA,
+    _id(primary_key=True),
+    Column("project_id", String(64), nullable=False),
+    Column("request_id", String(64)),
+    Column("resource_type", String(64)),
+    Column("resource_uuid", String(36)),
+    Column("action_id", String(10), nullable=False),
+    Column("detail_id", String(10), nullable=False),
+    Column("message_level", String(16), nullable=False),
+    # What our flow can tell beyond Cinder's fixed sentences: step and cause.
+    Column("cause", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "resource_uuid"),
+    Index(None, "expires_at"),
+)

@@ -1,0 +1,85 @@
+"""Queries on volumes. Called by API and conductor."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from celaje.common.db import Transaction, fetch_all
+from celaje.volume.db.rows import Row, Rows
+from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
+
+_rows = Rows(VOLUMES)
+get, insert, change, remove = _rows.get, _rows.insert, _rows.change, _rows.remove
+
+_of_project = select(VOLUMES).where(
+    VOLUMES.c.id == bindparam("row"), VOLUMES.c.project_id == bindparam("project")
+)
+_has_snapshots = select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.volume_id == bindparam("row")).limit(1)
+
+# What workers and drivers get of a volume's row.
+_DRIVER_KEYS = (
+    "id",
+    "name_id",
+    "size",
+    "host",
+    "volume_type_id",
+    "provider_id",
+    "provider_location",
+    "metadata",
+    "project_id",
+)
+
+
+def get_of_project(tx: Transaction, row_id: str, project_id: str | None) -> Row | None:
+    """The volume if it belongs to the project; None for the project: whosever it is."""
+    if project_id is None:
+        return get(tx, row_id)
+    row = tx.execute(_of_project, {"row": row_id, "project": project_id}).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def for_driver(volume: Row) -> Row:
+    return {key: volume[key] for key in _DRIVER_KEYS}
+
+
+def has_snapshots(tx: Transaction, volume_id: str) -> bool:
+    return tx.execute(_has_snapshots, {"row": volume_id}).first() is not None
+
+
+def summary(tx: Transaction, project_id: str | None) -> tuple[int, int]:
+    """Count and sum of sizes."""
+    statement = select(func.count(), func.coalesce(func.sum(VOLUMES.c.size), 0)).select_from(VOLUMES)
+    if project_id is not None:
+        statement = statement.where(VOLUMES.c.project_id == project_id)
+    count, size = tuple(tx.execute(statement).one())
+    return count, size
+
+
+def all_metadata(tx: Transaction, project_id: str | None) -> dict[str, list[str]]:
+    """Every metadata key with its distinct values, in the order of the volumes' age."""
+    statement = select(VOLUMES.c.metadata).order_by(VOLUMES.c.created_at)
+    if project_id is not None:
+        statement = statement.where(VOLUMES.c.project_id == project_id)
+    found: dict[str, list[str]] = {}
+    for (metadata,) in tx.execute(statement):
+        for key, value in metadata.items():
+            values = found.setdefault(key, [])
+            if value not in values:
+                values.append(value)
+    return found
+
+
+def expired(tx: Transaction, now: Any, limit: int = 100) -> list[Row]:
+    statement = (
+        select(VOLUMES.c.id, VOLUMES.c.project_id)
+        .where(VOLUMES.c.expires_at <= now, VOLUMES.c.flow_id.is_(None))
+        .order_by(VOLUMES.c.expires_at)
+        .limit(limit)
+    )
+    return fetch_all(tx, statement)
+
+
+def with_type(tx: Transaction, type_ids: Iterable[str]) -> bool:
+    statement = select(VOLUMES.c.id).where(VOLUMES.c.volume_type_id.in_(list(type_ids))).limit(1)
+    return tx.execute(statement).first() is not None

@@ -1,0 +1,127 @@
+"""What goes wrong in the volume service, in words its clients know. Raised by API, flows, scheduler."""
+
+from celaje.common import errors
+
+
+class VolumeNotFound(errors.NotFound):
+    text = "Volume {volume_id} could not be found."
+
+
+class SnapshotNotFound(errors.NotFound):
+    text = "Snapshot {snapshot_id} could not be found."
+
+
+class VolumeAttachmentNotFound(errors.NotFound):
+    text = "Volume attachment could not be found with filter: {filter}."
+
+
+class VolumeTypeNotFound(errors.NotFound):
+    text = "Volume type {volume_type_id} could not be found."
+
+
+class VolumeTypeNotFoundByName(errors.NotFound):
+    text = "Volume type with name {volume_type_name} could not be found."
+
+
+class VolumeTypeExtraSpecNotFound(errors.NotFound):
+    text = "Volume Type {volume_type_id} has no extra spec with key {key}."
+
+
+class VolumeTypeAccessNotFound(errors.NotFound):
+    text = "Volume type access not found for {volume_type_id} / {project_id} combination."
+
+
+class DefaultTypeNotFound(errors.NotFound):
+    text = "Default type for project {project_id} not found."
+
+
+class MetadataKeyNotFound(errors.NotFound):
+    text = "Metadata item {key} was not found."
+
+
+class MessageNotFound(errors.NotFound):
+    text = "Message {message_id} could not be found."
+
+
+class ServiceNotFound(errors.NotFound):
+    text = "Service {service} could not be found on host {host}."
+
+
+class InvalidVolume(errors.Invalid):
+    text = "Invalid volume: {reason}"
+
+
+class InvalidSnapshot(errors.Invalid):
+    text = "Invalid snapshot: {reason}"
+
+
+class InvalidInput(errors.Invalid):
+    text = "Invalid input received: {reason}"
+
+
+class VolumeBusy(errors.Conflict):
+    """Another operation holds the volume or attachment; which one is in `flow`."""
+
+    text = "{what} is held by another operation ({flow})."
+
+
+class AttachmentInUse(errors.Conflict):
+    """Cinder's guard of bug 2004555: a user may not pull a disk from under a running server."""
+
+    text = (
+        "Detach volume from instance {server_id} using the Compute API: the server uses this attachment, and "
+        "removing it here would leave the server with a disk that may become somebody else's."
+    )
+
+
+class VolumeTypeExists(errors.Conflict):
+    text = "Volume Type {name} already exists."
+
+
+class VolumeTypeAccessExists(errors.Conflict):
+    text = "Volume type access for {volume_type_id} / {project_id} combination already exists."
+
+
+class VolumeTypeInUse(errors.Invalid):
+    text = "Volume Type {volume_type_id} deletion is not allowed with volumes present with the type."
+
+
+class VolumeTypeDefault(errors.Invalid):
+    text = "The volume type {volume_type_id} is a default volume type and cannot be deleted."
+
+
+class VolumeLimitExceeded(errors.OverQuota):
+    text = "Maximum number of volumes allowed ({allowed}) exceeded for quota '{name}'."
+
+
+class SnapshotLimitExceeded(errors.OverQuota):
+    text = "Maximum number of snapshots allowed ({allowed}) exceeded"
+
+
+class VolumeSizeExceedsAvailableQuota(errors.OverQuota):
+    text = (
+        "Requested volume or snapshot exceeds allowed {name} quota. Requested {requested}G, "
+        "quota is {quota}G and {consumed}G has been consumed."
+    )
+
+
+class VolumeSizeExceedsLimit(errors.OverQuota):
+    text = "Requested volume size {size}G is larger than maximum allowed limit {limit}G."
+
+
+class NoValidBackend(errors.NoValidHost):
+    """`details['filters']`: which filter removed which back end, with which numbers."""
+
+    text = "No valid backend was found. {reason}"
+
+
+class ExtendFailed(errors.CelajeError):
+    """The compute service, which holds the volume open, could not extend it."""
+
+    text = "The compute service could not extend volume {volume_id}."
+
+
+class AttachmentFailed(errors.CelajeError):
+    """The back end could not do it: 500, with the cause in words."""
+
+    text = "Unable to {verb} attachment for volume ({cause})."

@@ -1,0 +1,136 @@
+"""Quotas: the resources that are counted, and the check that every new volume and snapshot passes.
+
+Called by API handlers inside their unit. Usage is counted from rows, so it cannot drift from them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from celaje.common.db import Transaction
+from celaje.volume import errors
+from celaje.volume.db import quotas, types
+
+# Resource -> the option that holds its default.
+RESOURCES = {
+    "volumes": "quota_volumes",
+    "per_volume_gigabytes": "per_volume_size_limit",
+    "snapshots": "quota_snapshots",
+    "gigabytes": "quota_gigabytes",
+    "backups": "quota_backups",
+    "backup_gigabytes": "quota_backup_gigabytes",
+    "groups": "quota_groups",
+}
+PER_TYPE = ("volumes", "gigabytes", "snapshots")
+
+
+class Quotas:
+    def __init__(self, conf: Any):
+        self._defaults = {name: getattr(conf, option) for name, option in RESOURCES.items()}
+        self._snapshots_cost = not conf.no_snapshot_gb_quota
+
+    def defaults(self, tx: Transaction) -> dict[str, int]:
+        """The limits of a project that has none of its own, those of every volume type included."""
+        own, classes = quotas.limits(tx, None)
+        return {**self._defaults, **self._unlimited_types(tx), **classes, **own}
+
+    def limits(self, tx: Transaction, project_id: str) -> dict[str, int]:
+        own, classes = quotas.limits(tx, project_id)
+        return {**self._defaults, **self._unlimited_types(tx), **classes, **own}
+
+    def usage(self, tx: Transaction, project_id: str, type_names: dict[str, str]) -> dict[str, int]:
+        """In use, by resource; `type_names` are names by type id."""
+        volumes, snapshots = quotas.usage(tx, project_id)
+        used = dict.fromkeys(RESOURCES, 0)
+        used.update({f"{what}_{name}": 0 for name in type_names.values() for what in PER_TYPE})
+        for counts, what in ((volumes, "volumes"), (snapshots, "snapshots")):
+            for type_id, (number, gib) in counts.items():
+                cost = gib if what == "volumes" or self._snapshots_cost else 0
+                for suffix in ("", f"_{type_names[type_id]}" if type_id in type_names else None):
+                    if suffix is not None:
+                        used[what + suffix] += number
+                        used["gigabytes" + suffix] += cost
+        return used
+
+    def check_volume(
+        self,
+        tx: Transaction,
+        project_id: str,
+        volume_type: dict[str, Any],
+        size: int,
+        *,
+        grow: int | None = None,
+    ) -> None:
+        """Room for one more volume of `size`, or, with `grow`, for that many GiB more on one there is."""
+        quotas.lock(tx, project_id)
+        limits = self._limits(tx, project_id)
+        largest = limits["per_volume_gigabytes"]
+        if 0 <= largest < size:
+            raise errors.VolumeSizeExceedsLimit(size=size, limit=largest)
+        volumes, snapshots = quotas.usage(tx, project_id)
+        name, type_id = volume_type["name"], volume_type["id"]
+        self._check_gigabytes(limits, (volumes, snapshots), volume_type, size if grow is None else grow)
+        if grow is None:
+            for resource, counts in (
+                ("volumes", volumes.values()),
+                (f"volumes_{name}", _of(volumes, type_id)),
+            ):
+                allowed = limits.get(resource, -1)
+                if 0 <= allowed < _numbers(counts) + 1:
+                    raise errors.VolumeLimitExceeded(allowed=allowed, name=resource)
+
+    def check_snapshot(
+        self, tx: Transaction, project_id: str, volume_type: dict[str, Any], size: int
+    ) -> None:
+        quotas.lock(tx, project_id)
+        limits = self._limits(tx, project_id)
+        volumes, snapshots = quotas.usage(tx, project_id)
+        name, type_id = volume_type["name"], volume_type["id"]
+        if self._snapshots_cost:
+            self._check_gigabytes(limits, (volumes, snapshots), volume_type, size)
+        for resource, counts in (
+            ("snapshots", snapshots.values()),
+            (f"snapshots_{name}", _of(snapshots, type_id)),
+        ):
+            allowed = limits.get(resource, -1)
+            if 0 <= allowed < _numbers(counts) + 1:
+                raise errors.SnapshotLimitExceeded(allowed=allowed, name=resource)
+
+    def _check_gigabytes(
+        self,
+        limits: dict[str, int],
+        counted: tuple[quotas.Counts, quotas.Counts],
+        volume_type: dict[str, Any],
+        size: int,
+    ) -> None:
+        volumes, snapshots = counted
+        name, type_id = volume_type["name"], volume_type["id"]
+        for resource, parts in (
+            ("gigabytes", (volumes.values(), snapshots.values())),
+            (f"gigabytes_{name}", (_of(volumes, type_id), _of(snapshots, type_id))),
+        ):
+            allowed = limits.get(resource, -1)
+            used = _sizes(parts[0]) + (_sizes(parts[1]) if self._snapshots_cost else 0)
+            if 0 <= allowed < used + size:
+                raise errors.VolumeSizeExceedsAvailableQuota(
+                    name=resource, requested=size, quota=allowed, consumed=used
+                )
+
+    def _limits(self, tx: Transaction, project_id: str) -> dict[str, int]:
+        own, classes = quotas.limits(tx, project_id)
+        return {**self._defaults, **classes, **own}
+
+    @staticmethod
+    def _unlimited_types(tx: Transaction) -> dict[str, int]:
+        return {f"{what}_{name}": -1 for name in types.names(tx).values() for what in PER_TYPE}
+
+
+def _of(counts: quotas.Counts, type_id: str) -> list[tuple[int, int]]:
+    return [counts[type_id]] if type_id in counts else []
+
+
+def _numbers(counts: Iterable[tuple[int, int]]) -> int:
+    return sum(number for number, _ in counts)
+
+
+def _sizes(counts: Iterable[tuple[int, int]]) -> int:
+    return sum(gib for _, gib in counts)

@@ -1,0 +1,97 @@
+"""Every message of the volume service: to whom, call or cast, its timeout.
+
+Rows travel as dictionaries: `volume` as drivers want it (`drivers/base.py`), with `host` beside it.
+"""
+
+from typing import Any
+
+from celaje.common.messaging.table import Messages, call, fanout
+from celaje.common.service import ConductorMessages
+
+Row = dict[str, Any]
+
+
+class VolumeConductorMessages(ConductorMessages):
+    topic = "volume-conductor"
+
+
+class VolumeSchedulerMessages(Messages):
+    topic = "volume-scheduler"
+
+    @call(timeout="rpc_response_timeout")
+    def select_backend(self, request: Row) -> Row:
+        """The best back end for a volume: {"backend": "host@backend#pool", "removed": [...], "weights":
+        {...}}. `request`: size in GiB, availability_zone, extra_specs, hints, pinned (the only back end that
+        may be taken, `host@backend`), excluded (names of pools). Raises NoValidBackend."""
+        raise NotImplementedError
+
+    @call(timeout="rpc_response_timeout")
+    def check_extension(self, backend: str, added: int, extra_specs: Row) -> None:
+        """Whether the pool has room for `added` GiB more. Raises NoValidBackend."""
+        raise NotImplementedError
+
+    @call(timeout="rpc_response_timeout")
+    def list_pools(self) -> list[Row]:
+        """What every pool reported last: [{"name", "capabilities"}]."""
+        raise NotImplementedError
+
+    @fanout()
+    def update_capabilities(self, host: str, availability_zone: str, capabilities: Row) -> None:
+        """A worker's report about its back end `host` (`name@backend`)."""
+
+
+class VolumeWorkerMessages(Messages):
+    """Steps. Each is idempotent by the id of its volume or snapshot; `attached` tells that a host has the
+    volume open."""
+
+    topic = "volume-worker"
+
+    @call(timeout="rpc_response_timeout")
+    def create_volume(self, volume: Row) -> Row:
+        """An empty volume. The reply holds what the row is to keep (`provider_location` ...)."""
+        raise NotImplementedError
+
+    @call(timeout="volume_worker_timeout")
+    def create_volume_from_image(self, volume: Row, image: Row) -> Row:
+        """Fetches the image as the user of the context, and writes it."""
+        raise NotImplementedError
+
+    @call(timeout="volume_worker_timeout")
+    def create_volume_from_snapshot(self, volume: Row, snapshot: Row) -> Row:
+        raise NotImplementedError
+
+    @call(timeout="volume_worker_timeout")
+    def create_cloned_volume(self, volume: Row, source: Row) -> Row:
+        raise NotImplementedError
+
+    @call(timeout="volume_worker_timeout")
+    def delete_volume(self, volume: Row) -> None:
+        """Nothing happens when it is gone."""
+
+    @call(timeout="volume_worker_timeout")
+    def extend_volume(self, volume: Row, new_size: int, attached: bool) -> Row:
+        """{"extended_by": "backend"}, or "host" when nothing was done because the host that holds the volume
+        open has to do it."""
+        raise NotImplementedError
+
+    @call(timeout="volume_worker_timeout")
+    def create_snapshot(self, snapshot: Row, attached: bool) -> Row:
+        """Raises NotImplementedHere for an attached volume that the driver cannot copy meanwhile."""
+        raise NotImplementedError
+
+    @call(timeout="volume_worker_timeout")
+    def delete_snapshot(self, snapshot: Row) -> None:
+        """Nothing happens when it is gone."""
+
+    @call(timeout="rpc_response_timeout")
+    def initialize_connection(self, volume: Row, connector: Row) -> Row:
+        """What the host of `connector` needs: {"driver_volume_type": str, "data": {...}}."""
+        raise NotImplementedError
+
+    @call(timeout="rpc_response_timeout")
+    def terminate_connection(self, volume: Row, connector: Row | None) -> None:
+        """None: from all hosts."""
+
+    @fanout()
+    def report_capabilities(self) -> None:
+        """A scheduler that has just started asks all workers for their reports."""

@@ -1,0 +1,93 @@
+"""Which pools can take a volume at all: one small class a filter, named in `scheduler_default_filters`.
+
+A filter answers with the reason for which it removes a pool, with its numbers, or with None.
+"""
+
+from typing import Any, ClassVar
+
+from celaje.common.errors import ConfigurationError
+from celaje.volume.scheduler import extra_specs
+from celaje.volume.scheduler.pools import Pool
+
+Request = dict[str, Any]
+
+
+class Filter:
+    registry: ClassVar[dict[str, type["Filter"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Filter.registry[cls.__name__] = cls
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        raise NotImplementedError
+
+
+class AvailabilityZoneFilter(Filter):
+    """The zone that was asked for, and those that the type allows (RESKEY:availability_zones)."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        asked = request.get("availability_zone")
+        if asked and pool.availability_zone != asked:
+            return f"is in zone {pool.availability_zone}, {asked} is asked for"
+        allowed = request.get("extra_specs", {}).get("RESKEY:availability_zones")
+        if allowed and pool.availability_zone not in [zone.strip() for zone in allowed.split(",")]:
+            return f"is in zone {pool.availability_zone}, the type allows {allowed}"
+        return None
+
+
+class CapacityFilter(Filter):
+    """Room, over-subscription and reserved part taken into account."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        size = request["size"]
+        thick = request.get("extra_specs", {}).get("provisioning:type") == "thick"
+        if pool.total is None or pool.free is None:
+            reserved = pool.capabilities.get("reserved_percentage") or 0
+            if pool.total is None and pool.free is not None and reserved:
+                return f"{reserved} % of an unknown capacity cannot be reserved"
+            return None
+        if pool.total <= 0:
+            return "has no capacity"
+        if pool.thin and not thick and pool.ratio < 1:
+            return f"max_over_subscription_ratio is {pool.ratio:g}, it must be at least 1"
+        free = pool.virtual_free(thick=thick)
+        assert free is not None
+        if free < size:
+            return (
+                f"{size} GiB are asked for, {free:g} GiB can be promised (total {pool.total:g}, free "
+                f"{pool.free:g}, reserved {pool.reserved:g}, provisioned {pool.provisioned:g}, over-"
+                f"subscription {pool.ratio:g})"
+            )
+        return None
+
+
+class CapabilitiesFilter(Filter):
+    """The extra specs of the volume's type."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        return extra_specs.unmet(pool.capabilities, request.get("extra_specs", {}))
+
+
+class DifferentBackendFilter(Filter):
+    """Hint different_host: not where these volumes lie (their back ends, found by the API)."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        taken = request.get("hints", {}).get("different_backends") or []
+        return "holds a volume that this one must be kept apart from" if pool.host in taken else None
+
+
+class SameBackendFilter(Filter):
+    """Hint same_host: where these volumes lie."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        wanted = request.get("hints", {}).get("same_backends") or []
+        return "does not hold the volume to be next to" if wanted and pool.host not in wanted else None
+
+
+def chosen(names: list[str]) -> list[Filter]:
+    """The filters of an option's list, in its order."""
+    unknown = [name for name in names if name not in Filter.registry]
+    if unknown:
+        known = ", ".join(Filter.registry)
+        raise ConfigurationError(f"scheduler_default_filters: {unknown[0]} is not one of {known}.")
+    return [Filter.registry[name]() for name in names]

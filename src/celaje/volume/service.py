@@ -1,0 +1,94 @@
+"""The volume service in a process: which parts it has, and how they are put together."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from celaje.common.service import Service
+from celaje.common.wsgi import Api
+from celaje.volume import backends
+from celaje.volume.api import build_api
+from celaje.volume.conductor import FLOWS, VolumeConductor
+from celaje.volume.db import seeds
+from celaje.volume.db.tables import FLOWS as FLOW_TABLES
+from celaje.volume.db.tables import METADATA, SERVICES
+from celaje.volume.quota import Quotas
+from celaje.volume.rpc import VolumeConductorMessages, VolumeSchedulerMessages, VolumeWorkerMessages
+from celaje.volume.scheduler.scheduler import Scheduler
+from celaje.volume.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+class VolumeService(Service):
+    service_type = "volume"
+    metadata = METADATA
+    migrations = Path(__file__).parent / "db" / "migrations"
+    flow_tables = FLOW_TABLES
+    flows_declared = FLOWS
+    services_table = SERVICES
+    conductor_messages = VolumeConductorMessages
+    conductor_binary = "cinder-conductor"
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        self.workers: dict[str, Worker] = {}
+        super().__init__(*args, **kwargs)
+
+    def build_api(self) -> Api:
+        self.quotas = Quotas(self.conf)
+        self.scheduler = self.client(VolumeSchedulerMessages)
+        return build_api(self)
+
+    def build_conductor(self) -> VolumeConductor:
+        assert self.records is not None
+        return VolumeConductor(
+            self.database,
+            self.flows,
+            self.records,
+            conf=self.conf,
+            clients=self.ground.clients,
+            scheduler=self.client(VolumeSchedulerMessages),
+            worker=self.client(VolumeWorkerMessages),
+        )
+
+    def start(self) -> None:
+        if isinstance(self.conductor, VolumeConductor):
+            self.periodic.every(self.conf.reclaim_interval, self.conductor.sweep)
+        super().start()
+
+    def prepare(self) -> None:
+        if self._database is not None:
+            self.database.write(seeds.default_type, self.conf.default_volume_type)
+
+    def start_scheduler(self) -> None:
+        ask = self.client(VolumeWorkerMessages).report_capabilities
+        self.serve(VolumeSchedulerMessages, Scheduler(self.conf, ask))
+        self.report_as("cinder-scheduler", VolumeSchedulerMessages)
+
+    def start_workers(self) -> None:
+        for section in backends.enabled(self.conf):
+            self._start_worker(section)
+
+    def _start_worker(self, section: str) -> None:
+        driver, options = backends.open_driver(self.conf, section, self.ground.state)
+        host = f"{self.ground.host}@{section}"
+        zone = options.backend_availability_zone or self.conf.storage_availability_zone
+        worker = Worker(
+            driver,
+            host=host,
+            availability_zone=zone,
+            fetch_image=self._fetch_image,
+            send_report=self.client(VolumeSchedulerMessages).update_capabilities,
+        )
+        self.workers[section] = worker
+        self.serve(VolumeWorkerMessages, worker, server=host)
+        self.report_as(
+            "cinder-volume", VolumeWorkerMessages, host=host, availability_zone=zone, details=worker.details
+        )
+        worker.report_capabilities()
+        self.periodic.every(self.conf.service.report_interval, worker.report_capabilities)
+        log.info("%s", driver.explain())
+
+    def _fetch_image(self, image_id: str) -> dict[str, Any]:
+        """An image's local file, as drivers want it."""
+        raise NotImplementedError

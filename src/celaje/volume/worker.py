@@ -1,0 +1,95 @@
+"""One back end's worker: takes a step, holds the volume, drives the driver. Has no database.
+
+Conductors' flows call it through VolumeWorkerMessages; each back end of a node has a worker of its own, which
+listens as `host@backend`.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from celaje.common.errors import NotImplementedHere
+from celaje.common.fences import Fences
+from celaje.volume.drivers.base import VolumeDriver
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+class Worker:
+    """`fetch_image(image_id)` gives the image's local file as drivers want it: {"id", "disk_format",
+    "path"}. `send_report(host, zone, capabilities)` tells the schedulers."""
+
+    def __init__(
+        self,
+        driver: VolumeDriver,
+        *,
+        host: str,
+        availability_zone: str,
+        fetch_image: Callable[[str], Row],
+        send_report: Callable[..., None],
+    ):
+        self.driver = driver
+        self.host = host
+        self.availability_zone = availability_zone
+        self._fetch_image = fetch_image
+        self._send_report = send_report
+        self._fences = Fences()
+
+    def create_volume(self, volume: Row) -> Row:
+        with self._fences.step(volume["id"]):
+            return self.driver.create_volume(volume)
+
+    def create_volume_from_image(self, volume: Row, image: Row) -> Row:
+        with self._fences.step(volume["id"]):
+            return self.driver.create_volume_from_image(volume, self._fetch_image(image["id"]))
+
+    def create_volume_from_snapshot(self, volume: Row, snapshot: Row) -> Row:
+        with self._fences.step(volume["id"]):
+            return self.driver.create_volume_from_snapshot(volume, snapshot)
+
+    def create_cloned_volume(self, volume: Row, source: Row) -> Row:
+        with self._fences.step(volume["id"]):
+            return self.driver.create_cloned_volume(volume, source)
+
+    def delete_volume(self, volume: Row) -> None:
+        with self._fences.step(volume["id"]):
+            self.driver.delete_volume(volume)
+
+    def extend_volume(self, volume: Row, new_size: int, attached: bool) -> Row:
+        with self._fences.step(volume["id"]):
+            if attached and self.driver.extends_attached_through_host:
+                return {"extended_by": "host"}
+            self.driver.extend_volume(volume, new_size)
+            return {"extended_by": "backend"}
+
+    def create_snapshot(self, snapshot: Row, attached: bool) -> Row:
+        with self._fences.step(snapshot["volume_id"]):
+            if attached and not self.driver.copies_attached:
+                raise NotImplementedHere(
+                    f"{self.driver.backend_name} cannot take a snapshot of a volume that is attached."
+                )
+            return self.driver.create_snapshot(snapshot)
+
+    def delete_snapshot(self, snapshot: Row) -> None:
+        with self._fences.step(snapshot["volume_id"]):
+            self.driver.delete_snapshot(snapshot)
+
+    def initialize_connection(self, volume: Row, connector: Row) -> Row:
+        with self._fences.step(volume["id"]):
+            return self.driver.initialize_connection(volume, connector)
+
+    def terminate_connection(self, volume: Row, connector: Row | None) -> None:
+        with self._fences.step(volume["id"]):
+            self.driver.terminate_connection(volume, connector)
+
+    def report_capabilities(self) -> None:
+        """To the schedulers, now."""
+        self._send_report(
+            host=self.host, availability_zone=self.availability_zone, capabilities=self.driver.capabilities()
+        )
+
+    def details(self) -> Row:
+        """What the worker tells the conductor with its sign of life: its pools, for the ledger."""
+        return {"capabilities": self.driver.capabilities()}
