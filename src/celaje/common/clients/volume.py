@@ -3,7 +3,7 @@
 from typing import Any
 
 from celaje.common import clock, context
-from celaje.common.errors import Conflict, NotFound, Unavailable
+from celaje.common.errors import Conflict, Invalid, NotFound, Unavailable
 from celaje.common.rest import RestClient
 from celaje.common.rest.client import operation, part
 
@@ -136,8 +136,13 @@ class VolumeClient(RestClient):
 
     @operation
     def complete_extend(self, volume_id: str, error: bool) -> None:
-        """Tell that the server sees the volume's new size, or that it could not be shown."""
-        self._action(volume_id, {"os-extend_volume_completion": {"error": error}})
+        """Tell that the server sees the volume's new size, or that it could not be shown. A back end that
+        extends by itself waits for nobody: then there is nothing to tell."""
+        try:
+            self._action(volume_id, {"os-extend_volume_completion": {"error": error}})
+        except Invalid:
+            if self.volume(volume_id)["status"] == "extending":
+                raise
 
     def _action(self, volume_id: str, body: Body) -> None:
         self.request("POST", f"/v3/volumes/{part(volume_id)}/action", body=body)

@@ -48,6 +48,10 @@ def create(request: Request, server_id: str) -> Response:
         raise Invalid(f"Invalid volume: {error.message}") from error
     if request.at_least(2, 101):
         return Response(None, 202)
+    if request.at_least(2, 89):
+        # The row gets it when the volume is plugged; the journal has it since the reservation.
+        reserved = service.database.read(service.flows.steps, flow_id)
+        device["attachment_id"] = ((reserved[0]["result"] if reserved else None) or {}).get("id")
     return Response({"volumeAttachment": _view(request, device)}, 200)
 
 

@@ -28,7 +28,7 @@ def _build_failed(tx: Transaction, flow: Body, error: CelajeError) -> None:
         flow["id"],
         vm_state="error",
         power_state=0,
-        fault=fault_of(flow, error),
+        fault=fault_of(tx, flow, error),
         host=None,
         node=None,
         worker=None,

@@ -17,7 +17,7 @@ Body = dict[str, Any]
 
 def _failed(tx: Transaction, flow: Body, error: CelajeError) -> None:
     states.settle(
-        tx, flow["arguments"]["server"]["uuid"], flow["id"], vm_state="error", fault=fault_of(flow, error)
+        tx, flow["arguments"]["server"]["uuid"], flow["id"], vm_state="error", fault=fault_of(tx, flow, error)
     )
 
 

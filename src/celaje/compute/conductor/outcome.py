@@ -2,16 +2,30 @@
 
 from typing import Any
 
+from sqlalchemy import bindparam, select
+
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.compute import states
+from celaje.compute.db.tables import FLOWS
 from celaje.compute.errors import ServerTaken
 
+# The last step that said no; undo steps come after it.
+_FAILED_STEP = (
+    select(FLOWS.steps.c.name)
+    .where(
+        FLOWS.steps.c.flow_id == bindparam("flow"),
+        FLOWS.steps.c.outcome == "error",
+        FLOWS.steps.c.kind != "undo",
+    )
+    .order_by(FLOWS.steps.c.number.desc())
+)
 
-def fault_of(flow: dict[str, Any], error: CelajeError) -> dict[str, Any]:
-    """What the API shows as `fault`: code, message (which names the step), details, created."""
-    step = flow.get("step")
+
+def fault_of(tx: Transaction, flow: dict[str, Any], error: CelajeError) -> dict[str, Any]:
+    """What the API shows as `fault`: code, message, details (which name the step), created."""
+    step = tx.execute(_FAILED_STEP, {"flow": flow["id"]}).scalar()
     code = {"internal": 500, "conflict": 409, "not_found": 404, "invalid": 400}.get(error.kind, 500)
     return {
         "code": code,

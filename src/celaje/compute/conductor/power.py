@@ -25,7 +25,7 @@ _AFTER = {
 
 def _failed(tx: Transaction, flow: Body, error: CelajeError) -> None:
     """As Nova: a failed action leaves the state that was, a failed reboot an error."""
-    values: Body = {"fault": fault_of(flow, error)}
+    values: Body = {"fault": fault_of(tx, flow, error)}
     if flow["name"] == "server.reboot":
         values["vm_state"] = "error"
     states.settle(tx, flow["arguments"]["server"]["uuid"], flow["id"], **values)
