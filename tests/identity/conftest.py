@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-
 from tests.cloud import Answer, Client, LabCloud
 
 CHEAP = {

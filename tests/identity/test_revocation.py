@@ -1,6 +1,8 @@
 """After what a token is refused, at once, in this process, in others, and after a restart."""
 
 import pytest
+from tests.cloud import LabCloud, until
+from tests.identity.conftest import CHEAP, Identity
 
 from celaje.common import clock
 from celaje.common.clock import VirtualClock
@@ -8,8 +10,6 @@ from celaje.common.messaging.bus import connect
 from celaje.common.revocation_feed import IdentityEvents, RevocationFeed
 from celaje.common.revocations import RevocationEvent, Revocations, new_event
 from celaje.common.tokens import Token, TokenInvalid
-from tests.cloud import LabCloud, until
-from tests.identity.conftest import CHEAP, Identity
 
 
 @pytest.fixture
