@@ -1,5 +1,6 @@
 """The compute service's assembly: API, conductor, scheduler and worker of one process."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from celaje.compute.api.versions import versions
 from celaje.compute.conductor import FLOWS as DECLARED
 from celaje.compute.conductor.conductor import ComputeConductor
 from celaje.compute.db.tables import FLOWS, METADATA, SERVICES
+from celaje.compute.drivers.base import ImageSource
 from celaje.compute.rpc import ComputeConductorMessages, ComputeSchedulerMessages, ComputeWorkerMessages
+from celaje.compute.worker import ComputeWorker
 
 
 class ComputeService(Service):
@@ -24,6 +27,8 @@ class ComputeService(Service):
     services_table = SERVICES
     conductor_messages = ComputeConductorMessages
     conductor_binary = "nova-conductor"
+
+    compute_worker: ComputeWorker | None = None
 
     def build_api(self) -> Api:
         self.worker = self.client(ComputeWorkerMessages)
@@ -56,8 +61,6 @@ class ComputeService(Service):
         self.client(ComputeWorkerMessages).report_now()
 
     def start_workers(self) -> None:
-        from celaje.compute.worker import ComputeWorker
-
         driver, hosts = self.make_driver()
         driver.init_host()
         self.compute_worker = ComputeWorker(
@@ -93,13 +96,33 @@ class ComputeService(Service):
             }
             state = FakeCloudState(self.ground.state / "guests")
             return FakeDriver(sizes, state), {name: [name] for name in names}
-        raise NotImplementedError
+        from celaje.compute.drivers.qemu.driver import QemuDriver
 
-    def _image_locator(self, driver: Any) -> Any:
+        name = self.ground.host
+        driver = QemuDriver(self.ground.state / "qemu", node=name, my_ip=self.conf.my_ip)
+        return driver, {name: driver.nodes()}
+
+    def _image_locator(self, driver: Any) -> Callable[[dict[str, Any]], ImageSource]:
+        """Brings an image's bytes here, once, and says where they lie."""
         if driver.name == "fake":
             # The simulated hypervisor reads no bytes.
-            return lambda image: {**image, "path": ""}
-        raise NotImplementedError
+            return lambda image: ImageSource(**{**image, "path": ""})
+        from celaje.common.image_cache import ImageCache
+
+        # Root disks are overlays on the cached files, so none is ever thrown away by size.
+        cache = ImageCache(self.ground.state / "images")
+
+        def locate(image: dict[str, Any]) -> ImageSource:
+            path = cache.fetch(self.ground.clients.image.as_service(), image)
+            return ImageSource(**{**image, "path": str(path)})
+
+        return locate
+
+    def stop(self, grace: float = 10.0) -> None:
+        super().stop(grace)
+        if self.compute_worker is not None:
+            # Guests run on; the next worker takes them up.
+            self.compute_worker.driver.cleanup_host()
 
     def aggregates_changed(self) -> None:
         """Aggregates, zones or disabled services changed: schedulers hear of it at once."""
