@@ -102,7 +102,7 @@ class FakeCompute:
         self.code = 200
 
     def __call__(self, environ, start_response):
-        path = environ["PATH_INFO"]
+        path = environ["PATH_INFO"].removeprefix("/v2.1")
         status, body = 404, {"itemNotFound": {"code": 404, "message": "not here"}}
         if self.down:
             status, body = 503, {"serviceUnavailable": {"code": 503, "message": "down"}}

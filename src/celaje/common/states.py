@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Table, Update, bindparam, update
 from sqlalchemy.sql import ClauseElement
 
-from celaje.common.db import Transaction
+from celaje.common.db import Prepared, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class StateTable:
         self.states = {state.name: state for state in states}
         self.transitions = frozenset(transitions)
         # Constructing the UPDATE costs more than running it; there are few shapes of it.
-        self._prepared: dict[tuple[Any, ...], Update] = {}
+        self._prepared: dict[tuple[Any, ...], Prepared] = {}
         for source, goal in self.transitions:
             if source not in self.states or goal not in self.states:
                 raise ValueError(f"{resource}: transition {source} -> {goal} names an unknown state")
@@ -90,26 +90,17 @@ class StateTable:
             raise ValueError(f"{self.resource}: {goal} needs an owner")
         if "flow_id" in table.c:
             values["flow_id"] = flow_id
-        if any(isinstance(value, ClauseElement) for value in values.values()):
-            statement = self._where(table, chosen, held_by is not None).values(values)
-            parameters: dict[str, Any] = {}
-        else:
-            key = (table.name, frozenset(chosen), frozenset(values), held_by is not None)
-            found = self._prepared.get(key)
-            statement = found if found is not None else self._prepare(key, table, chosen, values)
-            parameters = {f"new_{name}": value for name, value in values.items()}
-        parameters |= {"row": resource_id, "goal": goal}
+        parameters = {"row": resource_id, "goal": goal}
         if held_by is not None:
             parameters["holder"] = held_by
-        return tx.execute(statement, parameters).rowcount == 1
-
-    def _prepare(
-        self, key: tuple[Any, ...], table: Table, sources: Collection[str], names: Iterable[str]
-    ) -> Update:
-        changes = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
-        statement = self._where(table, sources, key[-1]).values(changes)
-        self._prepared[key] = statement
-        return statement
+        if any(isinstance(value, ClauseElement) for value in values.values()):
+            statement = self._where(table, chosen, held_by is not None).values(values)
+            return tx.execute(statement, parameters).rowcount == 1
+        key = (table.name, frozenset(chosen), held_by is not None)
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = self._prepared[key] = Prepared(self._where(table, chosen, held_by is not None))
+        return prepared.run(tx, **parameters, **values) == 1
 
     def _where(self, table: Table, sources: Collection[str], held: bool) -> Update:
         column = table.c[self.column]

@@ -87,6 +87,12 @@ OPTIONS: Options = {
             "snapshot, clone). A worker that dies is noticed at once, by its heartbeats.",
         ),
         cfg.IntOpt(
+            "image_cache_max_size_gb",
+            default=0,
+            min=0,
+            help="GiB of images that a node keeps after they became volumes; 0: no limit.",
+        ),
+        cfg.IntOpt(
             "attachment_wait_timeout",
             default=180,
             min=1,

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from celaje.common.image_cache import ImageCache
 from celaje.common.service import Service
 from celaje.common.wsgi import Api
 from celaje.volume import backends
@@ -32,6 +33,7 @@ class VolumeService(Service):
 
     def __init__(self, *args: Any, **kwargs: Any):
         self.workers: dict[str, Worker] = {}
+        self._images: ImageCache | None = None
         super().__init__(*args, **kwargs)
 
     def build_api(self) -> Api:
@@ -90,5 +92,13 @@ class VolumeService(Service):
         log.info("%s", driver.explain())
 
     def _fetch_image(self, image_id: str) -> dict[str, Any]:
-        """An image's local file, as drivers want it."""
-        raise NotImplementedError
+        """An image's local file, as drivers want it. The request's user may see it, which the API has
+        checked; the worker has no token of the user's and reads it as the service itself."""
+        if self._images is None:
+            largest = self.conf.image_cache_max_size_gb
+            folder = self.ground.state / "image-cache"
+            self._images = ImageCache(folder, largest=largest * 1024**3 if largest else None)
+        client = self.ground.clients.image.as_service()
+        image = client.show(image_id)
+        path = self._images.fetch(client, image)
+        return {"id": image["id"], "disk_format": image["disk_format"], "path": str(path)}

@@ -23,7 +23,9 @@ class ComputeClient(RestClient):
         """Tell compute of something that happened to servers: [{"name", "server_uuid", "tag"?, "status"?}].
         Returns the events with the code of each; a server that compute does not know (404) is left to the
         caller. Sending one twice is harmless."""
-        answer = self.request("POST", "/os-server-external-events", body={"events": events}, version=version)
+        answer = self.request(
+            "POST", "/v2.1/os-server-external-events", body={"events": events}, version=version
+        )
         return (answer.body or {}).get("events", [])
 
     @operation
@@ -43,7 +45,7 @@ class ComputeClient(RestClient):
     def volume_attachment(self, server_id: str, volume_id: str) -> dict[str, Any] | None:
         """How a server uses a volume, {"attachment_id", "volumeId", "device", ...}; None when it does not,
         or is not there."""
-        path = f"/servers/{part(server_id)}/os-volume_attachments/{part(volume_id)}"
+        path = f"/v2.1/servers/{part(server_id)}/os-volume_attachments/{part(volume_id)}"
         try:
             answer = self.request("GET", path, version="2.89")
         except NotFound:

@@ -315,7 +315,7 @@ def _find_image(request: Request, reference: str | None) -> Row | None:
         except NotFound:
             image = None
     if image is None:
-        named = client.list(name=reference)
+        named = client.find(name=reference)
         if len(named) > 1:
             raise Conflict(f"Multiple matches found for '{reference}', use an ID to be more specific.")
         image = named[0] if named else None

@@ -7,24 +7,22 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from celaje.common import clock
-from celaje.common.db import Transaction, fetch_all
+from celaje.common.db import Prepared, Transaction, fetch_all
 from celaje.volume.db.rows import Row, Rows
 from celaje.volume.db.tables import ATTACHMENTS, VOLUMES
 from celaje.volume.states import STEADY
 from celaje.volume.states import VOLUMES as VOLUME_STATES
 
 _rows = Rows(ATTACHMENTS)
-get, insert, change, remove = _rows.get, _rows.insert, _rows.change, _rows.remove
+get, get_of_project = _rows.get, _rows.get_of_project
+insert, change, remove = _rows.insert, _rows.change, _rows.remove
 
-_of_project = select(ATTACHMENTS).where(
-    ATTACHMENTS.c.id == bindparam("row"), ATTACHMENTS.c.project_id == bindparam("project")
-)
-_of_volume = (
+_of_volume = Prepared(
     select(ATTACHMENTS)
     .where(ATTACHMENTS.c.volume_id == bindparam("volume"))
     .order_by(ATTACHMENTS.c.created_at, ATTACHMENTS.c.id)
 )
-_hold = (
+_hold = Prepared(
     update(ATTACHMENTS)
     .where(
         ATTACHMENTS.c.id == bindparam("row"),
@@ -35,15 +33,8 @@ _hold = (
 )
 
 
-def get_of_project(tx: Transaction, row_id: str, project_id: str | None) -> Row | None:
-    if project_id is None:
-        return get(tx, row_id)
-    row = tx.execute(_of_project, {"row": row_id, "project": project_id}).mappings().first()
-    return dict(row) if row is not None else None
-
-
 def of_volume(tx: Transaction, volume_id: str) -> list[Row]:
-    return [dict(row) for row in tx.execute(_of_volume, {"volume": volume_id}).mappings()]
+    return _of_volume.all(tx, volume=volume_id)
 
 
 def of_volumes(tx: Transaction, volume_ids: Iterable[str]) -> dict[str, list[Row]]:
@@ -66,8 +57,7 @@ def of_volumes(tx: Transaction, volume_ids: Iterable[str]) -> dict[str, list[Row
 
 def hold(tx: Transaction, attachment_id: str, flow_id: str, connector: Row) -> bool:
     """A connect flow takes the attachment; False when another flow has it or it is being detached."""
-    values = {"row": attachment_id, "holder": flow_id, "link": connector}
-    return tx.execute(_hold, values).rowcount == 1
+    return _hold.run(tx, row=attachment_id, holder=flow_id, link=connector) == 1
 
 
 def expired(tx: Transaction, now: datetime.datetime, limit: int = 100) -> list[Row]:

@@ -9,23 +9,28 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction
+from celaje.common.db import DuplicateRow, Prepared, Transaction
 from celaje.volume.db.tables import BACKENDS, SERVICES, VOLUMES
 
 Row = dict[str, Any]
 
-_get = select(BACKENDS).where(BACKENDS.c.name == bindparam("pool"))
-_lock = (
+_get = Prepared(select(BACKENDS).where(BACKENDS.c.name == bindparam("pool")))
+_lock = Prepared(
     update(BACKENDS).where(BACKENDS.c.name == bindparam("pool")).values(generation=BACKENDS.c.generation + 1)
 )
-_allocated = select(func.coalesce(func.sum(func.coalesce(VOLUMES.c.pending_size, VOLUMES.c.size)), 0)).where(
-    VOLUMES.c.host == bindparam("pool")
+_allocated = Prepared(
+    select(func.coalesce(func.sum(func.coalesce(VOLUMES.c.pending_size, VOLUMES.c.size)), 0)).where(
+        VOLUMES.c.host == bindparam("pool")
+    )
 )
-_insert = insert(BACKENDS)
-_service = select(SERVICES.c.uuid, SERVICES.c.disabled).where(
-    SERVICES.c.binary == "cinder-volume", SERVICES.c.host == bindparam("service_host")
+_insert = Prepared(insert(BACKENDS))
+_update = Prepared(update(BACKENDS).where(BACKENDS.c.name == bindparam("pool")))
+_service = Prepared(
+    select(SERVICES.c.uuid, SERVICES.c.disabled).where(
+        SERVICES.c.binary == "cinder-volume", SERVICES.c.host == bindparam("service_host")
+    )
 )
-_take = (
+_take = Prepared(
     update(VOLUMES)
     .where(VOLUMES.c.id == bindparam("row"), VOLUMES.c.flow_id == bindparam("holder"))
     .values(
@@ -53,16 +58,16 @@ def record(tx: Transaction, pool: str, capacity: Row) -> None:
     """What a worker reports, or a scheduler knows, of a pool."""
     values = {key: capacity[key] for key in _CAPACITY}
     values["updated_at"] = clock.now()
-    if tx.execute(update(BACKENDS).where(BACKENDS.c.name == pool).values(**values)).rowcount:
+    if _update.run(tx, pool=pool, **values):
         return
     try:
-        tx.execute(_insert, {"name": pool, "host": host_of(pool), "generation": 0, **values})
+        _insert.run(tx, name=pool, host=host_of(pool), generation=0, **values)
     except DuplicateRow:  # two conductors heard of it at once: the same numbers
         return
 
 
 def allocated(tx: Transaction, pool: str) -> int:
-    return tx.execute(_allocated, {"pool": pool}).scalar() or 0
+    return _allocated.value(tx, pool=pool) or 0
 
 
 def limit(backend: Row) -> float | None:
@@ -83,24 +88,22 @@ def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
         record(tx, pool, decision["capacity"])
         backend = _locked(tx, pool)
         assert backend is not None
-    service = tx.execute(_service, {"service_host": host_of(pool)}).first()
-    if service is not None and service.disabled:
+    service = _service.one(tx, service_host=host_of(pool))
+    if service is not None and service["disabled"]:
         return {"claimed": False, "reason": f"cinder-volume on {host_of(pool)} is disabled"}
     refusal = _no_room(tx, backend, volume["size"])
     if refusal:
         return {"claimed": False, "reason": refusal}
-    taken = tx.execute(
-        _take,
-        {
-            "row": volume["id"],
-            "holder": flow_id,
-            "pool": pool,
-            "service": service.uuid if service is not None else None,
-            "zone": decision["capacity"]["availability_zone"] or volume["availability_zone"],
-            "moment": clock.now(),
-        },
+    taken = _take.run(
+        tx,
+        row=volume["id"],
+        holder=flow_id,
+        pool=pool,
+        service=service["uuid"] if service is not None else None,
+        zone=decision["capacity"]["availability_zone"] or volume["availability_zone"],
+        moment=clock.now(),
     )
-    return {"claimed": taken.rowcount == 1, "reason": "the volume is no longer this flow's"}
+    return {"claimed": taken == 1, "reason": "the volume is no longer this flow's"}
 
 
 def claim_more(tx: Transaction, pool: str, added: int) -> str | None:
@@ -111,9 +114,8 @@ def claim_more(tx: Transaction, pool: str, added: int) -> str | None:
 
 def _locked(tx: Transaction, pool: str) -> Row | None:
     if tx.dialect != "sqlite":
-        tx.execute(_lock, {"pool": pool})
-    row = tx.execute(_get, {"pool": pool}).mappings().first()
-    return dict(row) if row is not None else None
+        _lock.run(tx, pool=pool)
+    return _get.one(tx, pool=pool)
 
 
 def _no_room(tx: Transaction, backend: Row, size: int) -> str | None:

@@ -1,16 +1,18 @@
 """Limits and usage of a project. Usage is counted from the rows, in the transaction that adds to them."""
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from celaje.common.db import DuplicateRow, Transaction
+from celaje.common.db import DuplicateRow, Prepared, Transaction
 from celaje.volume.db.tables import QUOTA_LOCKS, QUOTAS, SNAPSHOTS, VOLUMES
 
 DEFAULT_CLASS = "class:default"
 
-_limits = select(QUOTAS.c.owner, QUOTAS.c.resource, QUOTAS.c.hard_limit).where(
-    QUOTAS.c.owner.in_((bindparam("project"), DEFAULT_CLASS))
+_limits = Prepared(
+    select(QUOTAS.c.owner, QUOTAS.c.resource, QUOTAS.c.hard_limit).where(
+        or_(QUOTAS.c.owner == bindparam("project"), QUOTAS.c.owner == DEFAULT_CLASS)
+    )
 )
-_volumes = (
+_volumes = Prepared(
     select(
         VOLUMES.c.volume_type_id.label("kind"),
         func.count().label("number"),
@@ -19,7 +21,7 @@ _volumes = (
     .where(VOLUMES.c.project_id == bindparam("project"), VOLUMES.c.consumes_quota.is_(True))
     .group_by(VOLUMES.c.volume_type_id)
 )
-_snapshots = (
+_snapshots = Prepared(
     select(
         SNAPSHOTS.c.volume_type_id.label("kind"),
         func.count().label("number"),
@@ -28,7 +30,7 @@ _snapshots = (
     .where(SNAPSHOTS.c.project_id == bindparam("project"), SNAPSHOTS.c.consumes_quota.is_(True))
     .group_by(SNAPSHOTS.c.volume_type_id)
 )
-_lock = (
+_lock = Prepared(
     update(QUOTA_LOCKS)
     .where(QUOTA_LOCKS.c.project_id == bindparam("project"))
     .values(project_id=bindparam("same"))
@@ -39,20 +41,20 @@ def lock(tx: Transaction, project_id: str) -> None:
     """Two requests of one project are counted one after the other. SQLite has one writer anyway."""
     if tx.dialect == "sqlite":
         return
-    if tx.execute(_lock, {"project": project_id, "same": project_id}).rowcount == 0:
+    if _lock.run(tx, project=project_id, same=project_id) == 0:
         try:
             with tx.connection.begin_nested():
                 tx.execute(insert(QUOTA_LOCKS), {"project_id": project_id})
         except DuplicateRow:
-            tx.execute(_lock, {"project": project_id, "same": project_id})
+            _lock.run(tx, project=project_id, same=project_id)
 
 
 def limits(tx: Transaction, project_id: str | None) -> tuple[dict[str, int], dict[str, int]]:
     """The project's own limits, and those of the default class."""
     own: dict[str, int] = {}
     defaults: dict[str, int] = {}
-    for row in tx.execute(_limits, {"project": project_id}):
-        (defaults if row.owner == DEFAULT_CLASS else own)[row.resource] = row.hard_limit
+    for row in _limits.all(tx, project=project_id):
+        (defaults if row["owner"] == DEFAULT_CLASS else own)[row["resource"]] = row["hard_limit"]
     return own, defaults
 
 
@@ -62,7 +64,7 @@ Counts = dict[str, tuple[int, int]]
 def usage(tx: Transaction, project_id: str) -> tuple[Counts, Counts]:
     """Number and GiB of volumes, and of snapshots, by volume type."""
     volumes, snapshots = (
-        {row.kind: (row.number, int(row.gib)) for row in tx.execute(statement, {"project": project_id})}
+        {row["kind"]: (row["number"], int(row["gib"])) for row in statement.all(tx, project=project_id)}
         for statement in (_volumes, _snapshots)
     )
     return volumes, snapshots

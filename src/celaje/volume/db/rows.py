@@ -1,11 +1,10 @@
-"""Statements by key, built once a table: constructing one costs more than running it."""
+"""Statements by key, made once a table."""
 
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 
-from celaje.common.db import Transaction
-from celaje.common.db.rows import fetch_one
+from celaje.common.db import Prepared, Transaction
 
 Row = dict[str, Any]
 
@@ -14,24 +13,35 @@ class Rows:
     """get, insert, change and remove by the primary key `id`."""
 
     def __init__(self, table: Table):
-        self.table = table
-        self._get = select(table).where(table.c.id == bindparam("row"))
-        self._insert = insert(table)
-        self._remove = delete(table).where(table.c.id == bindparam("row"))
+        self._get = Prepared(select(table).where(table.c.id == bindparam("row")))
+        self._of_project = (
+            Prepared(
+                select(table).where(
+                    table.c.id == bindparam("row"), table.c.project_id == bindparam("project")
+                )
+            )
+            if "project_id" in table.c
+            else None
+        )
+        self._insert = Prepared(insert(table))
+        self._change = Prepared(update(table).where(table.c.id == bindparam("row")))
+        self._remove = Prepared(delete(table).where(table.c.id == bindparam("row")))
 
     def get(self, tx: Transaction, row_id: str) -> Row | None:
-        row = tx.execute(self._get, {"row": row_id}).mappings().first()
-        return dict(row) if row is not None else None
+        return self._get.one(tx, row=row_id)
+
+    def get_of_project(self, tx: Transaction, row_id: str, project_id: str | None) -> Row | None:
+        """The row if it belongs to the project; None for the project: whosever it is."""
+        if project_id is None:
+            return self.get(tx, row_id)
+        assert self._of_project is not None
+        return self._of_project.one(tx, row=row_id, project=project_id)
 
     def insert(self, tx: Transaction, row: Row) -> None:
-        tx.execute(self._insert, row)
+        self._insert.run(tx, **row)
 
     def change(self, tx: Transaction, row_id: str, **values: Any) -> None:
-        tx.execute(update(self.table).where(self.table.c.id == row_id).values(**values))
+        self._change.run(tx, row=row_id, **values)
 
     def remove(self, tx: Transaction, row_id: str) -> bool:
-        return tx.execute(self._remove, {"row": row_id}).rowcount == 1
-
-
-def get_by(tx: Transaction, table: Table, **keys: Any) -> Row | None:
-    return fetch_one(tx, select(table).where(*(table.c[name] == value for name, value in keys.items())))
+        return self._remove.run(tx, row=row_id) == 1

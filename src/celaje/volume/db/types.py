@@ -3,29 +3,32 @@
 from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
-from celaje.common.db import Transaction, fetch_all, fetch_one
+from celaje.common.db import Prepared, Transaction, fetch_all, fetch_one
 from celaje.volume.db.rows import Row, Rows
 from celaje.volume.db.tables import DEFAULT_TYPES, TYPE_ACCESS, TYPES
 
 _rows = Rows(TYPES)
 get, insert_type, change, remove_type = _rows.get, _rows.insert, _rows.change, _rows.remove
 
-_by_name = select(TYPES).where(TYPES.c.name == bindparam("wanted"))
-_names = select(TYPES.c.id, TYPES.c.name)
-_default_of = select(DEFAULT_TYPES.c.volume_type_id).where(DEFAULT_TYPES.c.project_id == bindparam("project"))
-_may_use = select(TYPE_ACCESS.c.project_id).where(
-    TYPE_ACCESS.c.volume_type_id == bindparam("row"), TYPE_ACCESS.c.project_id == bindparam("project")
+_by_name = Prepared(select(TYPES).where(TYPES.c.name == bindparam("wanted")))
+_names = Prepared(select(TYPES.c.id, TYPES.c.name))
+_default_of = Prepared(
+    select(DEFAULT_TYPES.c.volume_type_id).where(DEFAULT_TYPES.c.project_id == bindparam("project"))
+)
+_may_use = Prepared(
+    select(TYPE_ACCESS.c.project_id).where(
+        TYPE_ACCESS.c.volume_type_id == bindparam("row"), TYPE_ACCESS.c.project_id == bindparam("project")
+    )
 )
 
 
 def by_name(tx: Transaction, name: str) -> Row | None:
-    row = tx.execute(_by_name, {"wanted": name}).mappings().first()
-    return dict(row) if row is not None else None
+    return _by_name.one(tx, wanted=name)
 
 
 def names(tx: Transaction) -> dict[str, str]:
     """Every type's name by its id: the views' one query for their types."""
-    return {row.id: row.name for row in tx.execute(_names)}
+    return {row["id"]: row["name"] for row in _names.all(tx)}
 
 
 def visible_to(project_id: str | None) -> ColumnElement[bool]:
@@ -37,12 +40,12 @@ def visible_to(project_id: str | None) -> ColumnElement[bool]:
 def may_use(tx: Transaction, volume_type: Row, project_id: str | None) -> bool:
     if volume_type["is_public"]:
         return True
-    return tx.execute(_may_use, {"row": volume_type["id"], "project": project_id}).first() is not None
+    return _may_use.value(tx, row=volume_type["id"], project=project_id) is not None
 
 
 def default_of(tx: Transaction, project_id: str | None) -> str | None:
     """The id of the project's own default type, if an operator set one."""
-    return tx.execute(_default_of, {"project": project_id}).scalar()
+    return _default_of.value(tx, project=project_id)
 
 
 def defaults(tx: Transaction) -> list[Row]:

@@ -5,17 +5,15 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
-from celaje.common.db import Transaction, fetch_all
+from celaje.common.db import Prepared, Transaction, fetch_all
 from celaje.volume.db.rows import Row, Rows
 from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
 
 _rows = Rows(VOLUMES)
-get, insert, change, remove = _rows.get, _rows.insert, _rows.change, _rows.remove
+get, get_of_project = _rows.get, _rows.get_of_project
+insert, change, remove = _rows.insert, _rows.change, _rows.remove
 
-_of_project = select(VOLUMES).where(
-    VOLUMES.c.id == bindparam("row"), VOLUMES.c.project_id == bindparam("project")
-)
-_has_snapshots = select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.volume_id == bindparam("row")).limit(1)
+_has_snapshots = Prepared(select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.volume_id == bindparam("row")).limit(1))
 
 # What workers and drivers get of a volume's row.
 _DRIVER_KEYS = (
@@ -31,20 +29,12 @@ _DRIVER_KEYS = (
 )
 
 
-def get_of_project(tx: Transaction, row_id: str, project_id: str | None) -> Row | None:
-    """The volume if it belongs to the project; None for the project: whosever it is."""
-    if project_id is None:
-        return get(tx, row_id)
-    row = tx.execute(_of_project, {"row": row_id, "project": project_id}).mappings().first()
-    return dict(row) if row is not None else None
-
-
 def for_driver(volume: Row) -> Row:
     return {key: volume[key] for key in _DRIVER_KEYS}
 
 
 def has_snapshots(tx: Transaction, volume_id: str) -> bool:
-    return tx.execute(_has_snapshots, {"row": volume_id}).first() is not None
+    return _has_snapshots.value(tx, row=volume_id) is not None
 
 
 def summary(tx: Transaction, project_id: str | None) -> tuple[int, int]:
