@@ -7,6 +7,7 @@ from typing import Any
 
 from celaje.common.messaging import Messages, call, cast, fanout
 from celaje.common.service import ConductorMessages
+from celaje.compute.drivers.base import Server
 
 
 class ComputeConductorMessages(ConductorMessages):
@@ -32,6 +33,7 @@ class ComputeSchedulerMessages(Messages):
     def select_destinations(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Candidates for one server, best first: {"hosts": [{"host", "node", "worker", "provider"}],
         "filters": [{"name", "before", "after", "removed"}]}. Raises NoValidHost."""
+        raise NotImplementedError
 
     @fanout()
     def update_hosts(self, worker: str, hosts: dict[str, dict[str, Any]]) -> None:
@@ -59,16 +61,17 @@ class ComputeWorkerMessages(Messages):
     @call(timeout="long_rpc_timeout")
     def spawn(
         self,
-        server: dict[str, Any],
+        server: Server,
         image: dict[str, Any] | None,
         network_info: list[dict[str, Any]],
         block_device_info: list[dict[str, Any]],
         config_drive: bool,
     ) -> dict[str, Any]:
         """Build and start the guest; {"power_state", "root_device_name"}."""
+        raise NotImplementedError
 
     @call(timeout="long_rpc_timeout")
-    def destroy(self, server: dict[str, Any]) -> None:
+    def destroy(self, server: Server) -> None:
         """Leave nothing of the guest; nothing to do when there is none."""
 
     @cast()
@@ -76,34 +79,38 @@ class ComputeWorkerMessages(Messages):
         """The conductor has no row of this guest (any more)."""
 
     @call(timeout="long_rpc_timeout")
-    def change_power(self, server: dict[str, Any], operation: str, timeout: float) -> int:
+    def change_power(self, server: Server, operation: str, timeout: float) -> int:
         """`operation`: power_on, power_off, reboot, reboot_hard, pause, unpause, suspend, resume. Answers
         the power state after it."""
+        raise NotImplementedError
 
     @call()
-    def console_output(self, server: dict[str, Any], length: int | None) -> str:
+    def console_output(self, server: Server, length: int | None) -> str:
         """The last lines of the serial console."""
+        raise NotImplementedError
 
     @call()
-    def power_state(self, server: dict[str, Any]) -> int:
+    def power_state(self, server: Server) -> int:
         """The guest's power state now."""
+        raise NotImplementedError
 
     @call()
-    def attach_volume(self, server: dict[str, Any], block_device: dict[str, Any]) -> str:
+    def attach_volume(self, server: Server, block_device: dict[str, Any]) -> str:
         """Plug a volume; the device's name as the guest sees it."""
+        raise NotImplementedError
 
     @call()
-    def detach_volume(self, server: dict[str, Any], block_device: dict[str, Any]) -> None:
+    def detach_volume(self, server: Server, block_device: dict[str, Any]) -> None:
         """Unplug a volume; nothing to do when it is not plugged."""
 
     @call()
-    def extend_volume(self, server: dict[str, Any], block_device: dict[str, Any], new_size: int) -> None:
+    def extend_volume(self, server: Server, block_device: dict[str, Any], new_size: int) -> None:
         """Show the guest a plugged volume's new size, in GiB."""
 
     @call()
-    def attach_interface(self, server: dict[str, Any], port: dict[str, Any]) -> None:
+    def attach_interface(self, server: Server, port: dict[str, Any]) -> None:
         """Plug a port."""
 
     @call()
-    def detach_interface(self, server: dict[str, Any], port: dict[str, Any]) -> None:
+    def detach_interface(self, server: Server, port: dict[str, Any]) -> None:
         """Unplug a port; nothing to do when it is not plugged."""

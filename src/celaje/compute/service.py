@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from celaje.common.policy import Policy
 from celaje.common.service import Service
@@ -106,7 +106,7 @@ class ComputeService(Service):
         """Brings an image's bytes here, once, and says where they lie."""
         if driver.name == "fake":
             # The simulated hypervisor reads no bytes.
-            return lambda image: ImageSource(**{**image, "path": ""})
+            return lambda image: cast(ImageSource, {**image, "path": ""})
         from celaje.common.image_cache import ImageCache
 
         # Root disks are overlays on the cached files, so none is ever thrown away by size.
@@ -114,7 +114,7 @@ class ComputeService(Service):
 
         def locate(image: dict[str, Any]) -> ImageSource:
             path = cache.fetch(self.ground.clients.image.as_service(), image)
-            return ImageSource(**{**image, "path": str(path)})
+            return cast(ImageSource, {**image, "path": str(path)})
 
         return locate
 

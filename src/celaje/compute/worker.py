@@ -12,7 +12,7 @@ from typing import Any
 
 from celaje.common.fences import Fences
 from celaje.common.messaging.client import Client
-from celaje.compute.drivers.base import ComputeDriver, ImageSource, PowerState, UnknownServer
+from celaje.compute.drivers.base import ComputeDriver, Flavor, ImageSource, PowerState, Server, UnknownServer
 from celaje.compute.drivers.metadata import metadata_files
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class ComputeWorker:
 
     def spawn(
         self,
-        server: Body,
+        server: Server,
         image: Body | None,
         network_info: list[Body],
         block_device_info: list[Body],
@@ -71,19 +71,19 @@ class ComputeWorker:
         root = next((one["device_name"] for one in block_device_info if one.get("boot_index") == 0), None)
         return {"power_state": state, "root_device_name": root or "/dev/vda"}
 
-    def destroy(self, server: Body) -> None:
+    def destroy(self, server: Server) -> None:
         with self._fences.step(server["uuid"]):
             self.driver.destroy(server)
             with self._lock:
                 self._told.pop(server["uuid"], None)
 
     def destroy_orphan(self, server_id: str, node: str | None) -> None:
-        server: Body = {"uuid": server_id, "name": server_id, "flavor": {}}
+        server = _named(server_id)
         if node:
             server["node"] = node
         self.destroy(server)
 
-    def change_power(self, server: Body, operation: str, timeout: float) -> int:
+    def change_power(self, server: Server, operation: str, timeout: float) -> int:
         with self._fences.step(server["uuid"]):
             match operation:
                 case "power_off":
@@ -96,7 +96,7 @@ class ComputeWorker:
                     getattr(self.driver, operation)(server)
             return self._power(server)
 
-    def attach_volume(self, server: Body, block_device: Body) -> str:
+    def attach_volume(self, server: Server, block_device: Body) -> str:
         with self._fences.step(server["uuid"]):
             return self.driver.attach_volume(
                 server,
@@ -105,28 +105,28 @@ class ComputeWorker:
                 block_device["volume_id"],
             )
 
-    def detach_volume(self, server: Body, block_device: Body) -> None:
+    def detach_volume(self, server: Server, block_device: Body) -> None:
         with self._fences.step(server["uuid"]):
             self.driver.detach_volume(server, block_device["connection_info"])
 
-    def extend_volume(self, server: Body, block_device: Body, new_size: int) -> None:
+    def extend_volume(self, server: Server, block_device: Body, new_size: int) -> None:
         with self._fences.step(server["uuid"]):
             self.driver.extend_volume(server, block_device["connection_info"], new_size << 30)
 
-    def attach_interface(self, server: Body, port: Body) -> None:
+    def attach_interface(self, server: Server, port: Body) -> None:
         with self._fences.step(server["uuid"]):
             self.driver.attach_interface(server, port)
 
-    def detach_interface(self, server: Body, port: Body) -> None:
+    def detach_interface(self, server: Server, port: Body) -> None:
         with self._fences.step(server["uuid"]):
             self.driver.detach_interface(server, port)
 
     # Reads, straight from the API.
 
-    def console_output(self, server: Body, length: int | None) -> str:
+    def console_output(self, server: Server, length: int | None) -> str:
         return self.driver.console_output(server, length)
 
-    def power_state(self, server: Body) -> int:
+    def power_state(self, server: Server) -> int:
         return int(self.driver.power_state(server))
 
     # Reports.
@@ -178,7 +178,7 @@ class ComputeWorker:
             told = states if complete else changed
             self._conductor.report_guests(worker=self.name, guests=told, complete=complete)
 
-    def _power(self, server: Body) -> int:
+    def _power(self, server: Server) -> int:
         """The guest's state now; the conductor hears it by the step's result."""
         state = int(self.driver.power_state(server))
         with self._lock:
@@ -186,5 +186,7 @@ class ComputeWorker:
         return state
 
 
-def _named(server_id: str) -> Body:
-    return {"uuid": server_id, "name": server_id, "flavor": {}}
+def _named(server_id: str) -> Server:
+    """A guest of which no more is known: enough to look at it and to destroy it."""
+    flavor = Flavor(vcpus=0, memory_mb=0, root_gb=0, ephemeral_gb=0, swap=0)
+    return Server(uuid=server_id, name=server_id, flavor=flavor)
