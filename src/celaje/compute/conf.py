@@ -40,6 +40,11 @@ OPTIONS = {
         cfg.IntOpt("sync_power_state_interval", default=10, min=1, help="Seconds between looks at guests."),
         cfg.IntOpt("password_length", default=12, min=8, help="Length of a made admin password."),
         cfg.IntOpt("max_concurrent_builds", default=10, min=1, help="Steps a compute host works on at once."),
+        cfg.BoolOpt(
+            "stop_guests_on_exit",
+            default=False,
+            help="Stop the guests when their worker is stopped, instead of leaving them to the next one.",
+        ),
         cfg.StrOpt("my_ip", default="127.0.0.1", help="Address of this host that others reach it by."),
     ],
     "quota": [

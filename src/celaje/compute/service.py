@@ -121,8 +121,8 @@ class ComputeService(Service):
     def stop(self, grace: float = 10.0) -> None:
         super().stop(grace)
         if self.compute_worker is not None:
-            # Guests run on; the next worker takes them up.
-            self.compute_worker.driver.cleanup_host()
+            # Guests run on, and the next worker takes them up, unless told otherwise.
+            self.compute_worker.driver.cleanup_host(stop_guests=self.conf.stop_guests_on_exit)
 
     def aggregates_changed(self) -> None:
         """Aggregates, zones or disabled services changed: schedulers hear of it at once."""
