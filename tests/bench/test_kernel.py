@@ -9,10 +9,16 @@ from sqlalchemy import bindparam, select, update
 from tests.bench.conftest import JARS, median
 
 from celaje.common import clock
+from celaje.common.authentication import Authentication
 from celaje.common.context import RequestContext
 from celaje.common.db import Prepared, fetch_one
 from celaje.common.flow import Engine, flow
 from celaje.common.messaging import Client, Messages, Server, call, connect
+from celaje.common.policy import Policy, Rule
+from celaje.common.rest import InProcessTransport
+from celaje.common.revocations import Revocations
+from celaje.common.tokens import KeyRepository, Token, Tokens, seconds
+from celaje.common.wsgi import Api, Route, Versions, dialects
 
 pytestmark = pytest.mark.bench
 
@@ -191,3 +197,54 @@ def test_small_things(report):
         ("(JSON of a context)", lambda: msgspec.json.encode(data)),
     ):
         report.say(f"{what:<48}{median(hundred(function), 200) / 100:>9.2f} us")
+
+
+def test_a_get_through_the_whole_pipeline(shop, report):
+    """GET of one resource, token, policy and view included, in process."""
+    fill(shop.database)
+    keys = KeyRepository(shop.folder / "keys")
+    keys.create()
+    tokens = Tokens(keys)
+    ends = seconds(clock.now()) + 3600
+    sealed = tokens.seal(
+        Token(
+            user_id="u" * 32, scope="project", scope_id="p" * 32, roles=(("r1", "reader"),), expires_at=ends
+        )
+    )
+    database = shop.database
+
+    def view(jar):
+        return {**jar, "created_at": clock.iso(jar["created_at"]), "updated_at": clock.iso(jar["updated_at"])}
+
+    def show(request, jar_id):
+        jar = database.read(_get_prepared.one, row=jar_id)
+        request.authorize({"project_id": jar["project_id"]})
+        return {"jar": view(jar)}
+
+    rule = Rule("jars:get", "role:admin or (role:reader and project_id:%(project_id)s)")
+    api = Api(
+        None,
+        [Route("GET", "/v3/jars/{jar_id}", rule.name, show, authorize="handler")],
+        service_type="volume",
+        policy=Policy([rule]),
+        dialect=dialects.volume,
+        authenticate=Authentication(tokens, Revocations()),
+        versions=Versions("volume", {(3, 0): "first", (3, 71): "last"}),
+    )
+    transport = InProcessTransport(lambda: api)
+    headers = {"X-Auth-Token": sealed, "OpenStack-API-Version": "volume 3.59"}
+
+    def get():
+        status, _, chunks = transport.send("GET", "/v3/jars/jar-7", headers, None)
+        assert status == 200
+        return b"".join(chunks)
+
+    def core():
+        with shop.core.connect() as connection:
+            jar = dict(connection.execute(_get, {"row": "jar-7"}).mappings().first())
+        return msgspec.json.encode({"jar": view(jar)})
+
+    assert get() == core()
+    limit = median(core, 2000)
+    each = median(get, 2000)
+    report.add("GET one, in process", each, limit, "Core get-one + encode")

@@ -59,8 +59,11 @@ class Periodic:
                 now = clock.monotonic()
                 due = [task for task in self._tasks if task.due <= now]
                 if not due:
-                    soonest = min((task.due for task in self._tasks), default=now + 60.0)
-                    clock.wait(self._changed, soonest - now)
+                    soonest = min((task.due for task in self._tasks), default=None)
+                    known = len(self._tasks)
+                    clock.wait_until(
+                        self._changed, lambda n=known: self._stopping or len(self._tasks) != n, soonest
+                    )
                     continue
             for task in due:
                 task.due = clock.monotonic() + task.interval

@@ -17,6 +17,7 @@ from celaje.common.errors import ConfigurationError, Unauthorized
 from celaje.common.vault import write_secret
 
 _LONGEST = 8192
+_TRIES = 10
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -99,6 +100,15 @@ class KeyRepository:
 
     def refresh(self) -> bool:
         """Read the keys again if the folder's files changed; true if they had."""
+        for _ in range(_TRIES):
+            try:
+                return self._read()
+            except FileNotFoundError:
+                # A rotation is under way: a key that was listed is gone or has another number now.
+                continue
+        raise ConfigurationError(f"The token keys in {self.folder} change faster than they can be read.")
+
+    def _read(self) -> bool:
         numbers = self.numbers()
         if not numbers:
             raise ConfigurationError(

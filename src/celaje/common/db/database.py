@@ -5,6 +5,7 @@ A unit may run again (deadlock, lost connection), so it must do nothing but SQL;
 commit, such as the nudge of a flow, is said with `Transaction.after_commit`.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from celaje.common.db.errors import DatabaseLocked, DuplicateRow
 from celaje.common.db.group_commit import GroupCommit
 from celaje.common.db.readers import Readers
 from celaje.common.errors import CelajeError
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +68,11 @@ class Transaction:
 
     def committed(self) -> None:
         for action in self._after:
-            action()
+            try:
+                action()
+            except Exception:
+                # What is written is written: the caller must not hear that it failed.
+                log.exception("what was to follow a commit failed")
 
 
 class Database:
@@ -89,7 +96,8 @@ class Database:
         self._group: GroupCommit | None = None
         if self.url.get_backend_name() == "sqlite":
             self._readers = self._sqlite_engine(max_pool_size + max_overflow, pool_timeout, synchronous, True)
-            self._writers = self._sqlite_engine(1, pool_timeout, synchronous, False)
+            # One for GroupCommit, one for `engine`.
+            self._writers = self._sqlite_engine(2, pool_timeout, synchronous, False)
             self._group = GroupCommit(self._writers)
             self._idle_readers = Readers(self._readers, max_pool_size + max_overflow, pool_timeout)
         else:

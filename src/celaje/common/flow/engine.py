@@ -92,7 +92,7 @@ class Engine:
             if self._stopping or flow_id in self._queued:
                 return
             self._queued.add(flow_id)
-        self._pool.submit(self._execute_queued, flow_id)
+            self._pool.submit(self._execute_queued, flow_id)
 
     def _execute_queued(self, flow_id: str) -> None:
         with self._lock:
@@ -157,7 +157,7 @@ class Engine:
             state=flow["state"],
             owner=self.owner,
             due_at=self._lease_end(now),
-            waiting_on=flow["waiting_on"] if flow["state"] == "undoing" else None,
+            waiting_on=None,
             updated_at=now,
         )
         if matched != 1:

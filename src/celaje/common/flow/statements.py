@@ -155,9 +155,7 @@ class Statements:
         """`awaited`: the flows that wait for it."""
         columns = self._flows.c
         return Prepared(
-            select(columns.id).where(
-                columns.waiting_on == bindparam("awaited"), columns.state.in_(["waiting", "undoing"])
-            )
+            select(columns.id).where(columns.waiting_on == bindparam("awaited"), columns.owner.is_(None))
         )
 
     @cached_property
@@ -166,7 +164,7 @@ class Statements:
         columns = self._flows.c
         return Prepared(
             update(self._flows)
-            .where(columns.waiting_on == bindparam("awaited"), columns.state.in_(["waiting", "undoing"]))
+            .where(columns.waiting_on == bindparam("awaited"), columns.owner.is_(None))
             .values(due_at=bindparam("moment"))
         )
 

@@ -104,9 +104,8 @@ class Api:
         request = Request(self, http)
         request.parameters = parameters
         request.route = choices[0]
-        request.context = context.RequestContext()
+        request.choices = choices
         try:
-            self._choose_by_version(request, choices)
             for stage in pipeline.STAGES:
                 stage(request)
             route = request.route
@@ -118,12 +117,6 @@ class Api:
         except Exception as error:
             self._refuse(request, answer, error)
         self._finish(request, answer)
-
-    def _choose_by_version(self, request: Request, choices: list[Route]) -> None:
-        """Several rows of one operation: the one that the asked microversion has."""
-        if len(choices) > 1 and choices[0].action is None:
-            pipeline.version(request)
-            request.route = next((r for r in choices if r.serves(request.version)), choices[0])
 
     def _render(self, request: Request, answer: falcon.Response, route: Route, result: Any) -> None:
         response = result if isinstance(result, Response) else Response(result)

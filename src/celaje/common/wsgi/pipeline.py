@@ -50,6 +50,10 @@ def version(request: Request) -> None:
     if versions.history:
         legacy = request.header(versions.legacy_header) if versions.legacy_header else None
         request.version = versions.negotiate(request.header("OpenStack-API-Version"), legacy)
+    choices = request.choices
+    if len(choices) > 1 and choices[0].action is None:
+        # Several rows of one operation: the one that the asked microversion has.
+        request.route = next((route for route in choices if route.serves(request.version)), choices[0])
 
 
 def token(request: Request) -> None:

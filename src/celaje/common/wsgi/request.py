@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from celaje.common.wsgi.api import Api
 
 
+# Until the first stage has given the request its id.
+NOBODY = RequestContext(request_id="")
+
+
 class Request:
     """Handlers are called as `handler(request, **path_parameters)`. `service` is the service object behind
     the API (its database, flows, clients); `body` the decoded and validated JSON, `stream` a raw one."""
@@ -22,6 +26,7 @@ class Request:
         "api",
         "authorized",
         "body",
+        "choices",
         "context",
         "http",
         "parameters",
@@ -33,8 +38,9 @@ class Request:
     def __init__(self, api: "Api", http: falcon.Request):
         self.api = api
         self.http = http
-        self.context = RequestContext()
+        self.context = NOBODY
         self.route: Route | None = None
+        self.choices: list[Route] = []
         self.parameters: dict[str, str] = {}
         self.version: Version | None = None
         self.token: Any = None
