@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, false, or_, select, true, union_all
 
 from celaje.common.db import Transaction
 from celaje.identity.db.statements import tuples, values
-from celaje.identity.db.tables import ASSIGNMENTS, MEMBERSHIPS, PROJECTS
+from celaje.identity.db.tables import ASSIGNMENTS, MEMBERSHIPS, NO_DOMAIN, PROJECTS
 
 _A = ASSIGNMENTS.c
 _GROUPS_OF_USER = select(MEMBERSHIPS.c.group_id).where(MEMBERSHIPS.c.user_id == bindparam("user_id"))
@@ -21,11 +21,11 @@ def _of_user(*conditions: Any) -> Any:
     return union_all(own, by_group)
 
 
-_ON_PROJECT = _of_user(
-    or_(
-        (_A.target == "project") & (_A.target_id == bindparam("target_id")) & (_A.inherited == false()),
-        (_A.inherited == true()) & _A.target_id.in_(bindparam("above", expanding=True)),
-    )
+_ITSELF = (_A.target == "project") & (_A.target_id == bindparam("target_id")) & (_A.inherited == false())
+# Most projects stand directly below their domain: a plain parameter is cheaper than a list of them.
+_ON_PROJECT = _of_user(or_(_ITSELF, (_A.inherited == true()) & (_A.target_id == bindparam("domain_id"))))
+_ON_DEEP_PROJECT = _of_user(
+    or_(_ITSELF, (_A.inherited == true()) & _A.target_id.in_(bindparam("above", expanding=True)))
 )
 _ON_DOMAIN = _of_user(_A.target == "domain", _A.target_id == bindparam("target_id"), _A.inherited == false())
 _ON_SYSTEM = _of_user(_A.target == "system", _A.inherited == false())
@@ -50,8 +50,12 @@ _BELOW = select(PROJECTS.c.id).where(
 
 def roles_on_project(tx: Transaction, user_id: str, project: dict[str, Any]) -> set[str]:
     """Role ids. `project` is its row."""
-    above = ancestors(tx, project)
-    return set(values(tx, _ON_PROJECT, user_id=user_id, target_id=project["id"], above=above))
+    place = {"user_id": user_id, "target_id": project["id"]}
+    if project["is_domain"]:
+        return set(values(tx, _ON_PROJECT, **place, domain_id=NO_DOMAIN))
+    if project["parent_id"] == project["domain_id"]:
+        return set(values(tx, _ON_PROJECT, **place, domain_id=project["domain_id"]))
+    return set(values(tx, _ON_DEEP_PROJECT, **place, above=ancestors(tx, project)))
 
 
 def roles_on_domain(tx: Transaction, user_id: str, domain_id: str) -> set[str]:

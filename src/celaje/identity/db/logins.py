@@ -68,8 +68,9 @@ _CREDENTIAL_BY_NAME = select(APPLICATION_CREDENTIALS).where(
 
 
 def _one(tx: Transaction, statement: Select[Any], parameters: Row) -> Row | None:
-    row = tx.execute(statement, parameters).mappings().first()
-    return dict(row) if row is not None else None
+    # SQLAlchemy's mappings would cost as much again as the row itself.
+    row = tx.execute(statement, parameters).fetchone()
+    return dict(zip(row._fields, row, strict=True)) if row is not None else None
 
 
 def user(tx: Transaction, user_id: str) -> Row | None:

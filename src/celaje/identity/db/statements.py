@@ -25,4 +25,4 @@ def tuples(tx: Transaction, statement: Executable, **parameters: Any) -> Sequenc
 
 def values(tx: Transaction, statement: Executable, **parameters: Any) -> list[Any]:
     """The first column."""
-    return list(tx.execute(statement, parameters).scalars())
+    return [row[0] for row in tx.execute(statement, parameters).fetchall()]

@@ -1,7 +1,6 @@
 """The login methods, and how several of one request come together."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from celaje.common import clock
@@ -32,7 +31,9 @@ def prove(service: Any, identity: Row) -> Proof:
         found = method(service, identity[name])
         proof = found if proof is None else _together(proof, found)
     assert proof is not None
-    return replace(proof, methods=tuple(name for name in ORDER if name in proof.methods))
+    if len(proof.methods) > 1:
+        proof.methods = tuple(name for name in ORDER if name in proof.methods)
+    return proof
 
 
 def _together(one: Proof, other: Proof) -> Proof:
