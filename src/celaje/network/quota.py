@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 
-from celaje.common.db import Transaction, fetch_all
+from celaje.common.db import Prepared, Transaction, fetch_all
 from celaje.common.errors import OverQuota
 from celaje.network.db import tables
 
@@ -25,16 +25,18 @@ RESOURCES: Mapping[str, Table] = {
 }
 
 _CHECKS = {
-    name: select(
-        select(func.count())
-        .select_from(table)
-        .where(table.c.project_id == bindparam("project"))
-        .scalar_subquery()
-        .label("used"),
-        select(tables.QUOTAS.c.limit)
-        .where(tables.QUOTAS.c.project_id == bindparam("project"), tables.QUOTAS.c.resource == name)
-        .scalar_subquery()
-        .label("limit"),
+    name: Prepared(
+        select(
+            select(func.count())
+            .select_from(table)
+            .where(table.c.project_id == bindparam("project"))
+            .scalar_subquery()
+            .label("used"),
+            select(tables.QUOTAS.c.limit)
+            .where(tables.QUOTAS.c.project_id == bindparam("project"), tables.QUOTAS.c.resource == name)
+            .scalar_subquery()
+            .label("limit"),
+        )
     )
     for name, table in RESOURCES.items()
 }
@@ -49,9 +51,10 @@ def check(tx: Transaction, conf: Any, resource: str, project_id: str, wanted: in
     if tx.dialect == "postgresql":
         # Until the end of the transaction: else two requests count the same rows and both fit.
         tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"{project_id}/{resource}"))))
-    row = tx.execute(_CHECKS[resource], {"project": project_id}).one()
-    limit = row.limit if row.limit is not None else getattr(conf.quotas, f"quota_{resource}")
-    if 0 <= limit < row.used + wanted:
+    row = _CHECKS[resource].one(tx, project=project_id)
+    assert row is not None
+    limit = row["limit"] if row["limit"] is not None else getattr(conf.quotas, f"quota_{resource}")
+    if 0 <= limit < row["used"] + wanted:
         raise OverQuota(
             f"Quota exceeded for resources: ['{resource}'].", overs=[resource], neutron_type="OverQuota"
         )
@@ -65,9 +68,8 @@ def limits(tx: Transaction, conf: Any, project_id: str) -> dict[str, int]:
 
 
 def usage(tx: Transaction, project_id: str) -> dict[str, int]:
-    return {
-        name: tx.execute(statement, {"project": project_id}).one().used for name, statement in _CHECKS.items()
-    }
+    rows = {name: check.one(tx, project=project_id) for name, check in _CHECKS.items()}
+    return {name: row["used"] for name, row in rows.items() if row is not None}
 
 
 def projects(tx: Transaction) -> list[str]:

@@ -6,7 +6,10 @@ worker has reported; without a worker on that host the binding fails, and says s
 
 from typing import Any
 
-from celaje.common.db import Transaction
+from sqlalchemy import bindparam, select
+
+from celaje.common.db import Prepared, Transaction
+from celaje.network.db.tables import SERVICES
 from celaje.network.rpc import WORKER
 
 Row = dict[str, Any]
@@ -25,6 +28,10 @@ VNIC_TYPES = (
     "remote-managed",
 )
 
+_WORKER_AT = Prepared(
+    select(SERVICES).where(SERVICES.c.binary == WORKER, SERVICES.c.host == bindparam("host"))
+)
+
 _FAILED: Row = {
     "status": "DOWN",
     "flow_id": None,
@@ -41,7 +48,7 @@ def is_bound(row: Row) -> bool:
 def prepare(service: Any, tx: Transaction, row: Row) -> Row:
     """The columns of a port that is being bound to row["binding_host_id"], its flow submitted."""
     generation = row["binding_generation"] + 1
-    worker = service.records.find(tx, WORKER, row["binding_host_id"])
+    worker = _WORKER_AT.one(tx, host=row["binding_host_id"])
     details = (worker or {}).get("details") or {}
     fits = row["binding_vnic_type"] in details.get("vnic_types", ())
     if worker is None or not service.records.is_up(worker) or not fits:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_value
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all
 from celaje.network import addresses, errors
 from celaje.network.db.tables import ALLOCATION_POOLS, IP_ALLOCATIONS
 
@@ -20,13 +20,13 @@ Row = dict[str, Any]
 
 _CHUNK = 512
 
-_POOLS = (
+_POOLS = Prepared(
     select(ALLOCATION_POOLS)
     .where(ALLOCATION_POOLS.c.subnet_id == bindparam("subnet"))
     .order_by(ALLOCATION_POOLS.c.first_key)
     .with_for_update()
 )
-_TAKEN = (
+_TAKEN = Prepared(
     select(IP_ALLOCATIONS.c.address_key)
     .where(
         IP_ALLOCATIONS.c.subnet_id == bindparam("subnet"),
@@ -36,16 +36,26 @@ _TAKEN = (
     .order_by(IP_ALLOCATIONS.c.address_key)
     .limit(bindparam("most"))
 )
-_COUNT = select(func.count()).where(
-    IP_ALLOCATIONS.c.subnet_id == bindparam("subnet"),
-    IP_ALLOCATIONS.c.address_key >= bindparam("start"),
-    IP_ALLOCATIONS.c.address_key <= bindparam("end"),
+_COUNT = Prepared(
+    select(func.count()).where(
+        IP_ALLOCATIONS.c.subnet_id == bindparam("subnet"),
+        IP_ALLOCATIONS.c.address_key >= bindparam("start"),
+        IP_ALLOCATIONS.c.address_key <= bindparam("end"),
+    )
 )
-_HOLDER = select(IP_ALLOCATIONS.c.port_id).where(
-    IP_ALLOCATIONS.c.subnet_id == bindparam("subnet"), IP_ALLOCATIONS.c.address_key == bindparam("key")
+_HOLDER = Prepared(
+    select(IP_ALLOCATIONS.c.port_id).where(
+        IP_ALLOCATIONS.c.subnet_id == bindparam("subnet"), IP_ALLOCATIONS.c.address_key == bindparam("key")
+    )
 )
-_ADD = insert(IP_ALLOCATIONS)
-_MOVE_CURSOR = (
+_ADD = Prepared(insert(IP_ALLOCATIONS))
+_OF_PORT = Prepared(
+    select(IP_ALLOCATIONS)
+    .where(IP_ALLOCATIONS.c.port_id == bindparam("port"))
+    .order_by(IP_ALLOCATIONS.c.position)
+)
+_RELEASE_PORT = Prepared(delete(IP_ALLOCATIONS).where(IP_ALLOCATIONS.c.port_id == bindparam("port")))
+_MOVE_CURSOR = Prepared(
     update(ALLOCATION_POOLS)
     .where(
         ALLOCATION_POOLS.c.subnet_id == bindparam("subnet"),
@@ -77,25 +87,20 @@ def pools_of(tx: Transaction, subnet_ids: Sequence[str]) -> dict[str, list[addre
 
 def next_free(tx: Transaction, subnet_id: str) -> int | None:
     """An address of the subnet's pools that nobody has; None when all are given. Locks the pools."""
-    for pool in fetch_all(tx, _POOLS.params(subnet=subnet_id)):
+    for pool in _POOLS.all(tx, subnet=subnet_id):
         first, last, cursor = (int(pool[name], 16) for name in ("first_key", "last_key", "cursor_key"))
         found = _gap(tx, subnet_id, cursor, last)
         if found is None and cursor > first and not _full(tx, subnet_id, first, last):
             found = _gap(tx, subnet_id, first, cursor - 1)
         if found is not None:
             following = found + 1 if found < last else first
-            tx.execute(
-                _MOVE_CURSOR,
-                {"subnet": subnet_id, "first": pool["first_key"], "cursor": addresses.key(following)},
-            )
+            _MOVE_CURSOR.run(tx, subnet=subnet_id, first=pool["first_key"], cursor=addresses.key(following))
             return found
     return None
 
 
 def _full(tx: Transaction, subnet_id: str, first: int, last: int) -> bool:
-    given = fetch_value(
-        tx, _COUNT.params(subnet=subnet_id, start=addresses.key(first), end=addresses.key(last))
-    )
+    given = _COUNT.value(tx, subnet=subnet_id, start=addresses.key(first), end=addresses.key(last))
     return given > last - first
 
 
@@ -105,11 +110,8 @@ def _gap(tx: Transaction, subnet_id: str, start: int, end: int) -> int | None:
     while start <= end:
         taken = [
             int(row["address_key"], 16)
-            for row in fetch_all(
-                tx,
-                _TAKEN.params(
-                    subnet=subnet_id, start=addresses.key(start), end=addresses.key(end), most=most
-                ),
+            for row in _TAKEN.all(
+                tx, subnet=subnet_id, start=addresses.key(start), end=addresses.key(end), most=most
             )
         ]
         for number in taken:
@@ -125,7 +127,7 @@ def _gap(tx: Transaction, subnet_id: str, start: int, end: int) -> int | None:
 
 def holder(tx: Transaction, subnet_id: str, address: str) -> str | None:
     """The port that has the address."""
-    return fetch_value(tx, _HOLDER.params(subnet=subnet_id, key=addresses.key(address)))
+    return _HOLDER.value(tx, subnet=subnet_id, key=addresses.key(address))
 
 
 def take(tx: Transaction, subnet: Row, port_id: str, number: int, position: int) -> Row:
@@ -140,7 +142,7 @@ def take(tx: Transaction, subnet: Row, port_id: str, number: int, position: int)
         "position": position,
     }
     try:
-        tx.execute(_ADD, row)
+        _ADD.run(tx, **row)
     except DuplicateRow as error:
         raise errors.AllocationRace(what=f"Address {address}") from error
     return row
@@ -244,7 +246,7 @@ def _named(  # noqa: PLR0917
 
 
 def release_port(tx: Transaction, port_id: str) -> None:
-    tx.execute(delete(IP_ALLOCATIONS).where(IP_ALLOCATIONS.c.port_id == port_id))
+    _RELEASE_PORT.run(tx, port=port_id)
 
 
 def release(tx: Transaction, row: Row) -> None:
@@ -258,6 +260,8 @@ def release(tx: Transaction, row: Row) -> None:
 
 
 def of_ports(tx: Transaction, port_ids: Sequence[str]) -> dict[str, list[Row]]:
+    if len(port_ids) == 1:
+        return {port_ids[0]: _OF_PORT.all(tx, port=port_ids[0])}
     found: dict[str, list[Row]] = {port_id: [] for port_id in port_ids}
     if port_ids:
         statement = (
@@ -272,7 +276,7 @@ def of_ports(tx: Transaction, port_ids: Sequence[str]) -> dict[str, list[Row]]:
 
 def has_room(tx: Transaction, subnet_id: str) -> bool:
     """Whether a pool of the subnet has a free address."""
-    for pool in fetch_all(tx, _POOLS.params(subnet=subnet_id)):
+    for pool in _POOLS.all(tx, subnet=subnet_id):
         if not _full(tx, subnet_id, int(pool["first_key"], 16), int(pool["last_key"], 16)):
             return True
     return False

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, or_, select
 
-from celaje.common.db import Transaction, fetch_all, fetch_one, fetch_value
+from celaje.common.db import Prepared, Transaction, fetch_all, fetch_value
 from celaje.common.errors import Conflict
 from celaje.network import errors
 from celaje.network.db.tables import IP_ALLOCATIONS, NETWORKS, PORTS, SUBNETS
@@ -12,10 +12,11 @@ from celaje.network.segments import Range, Segment, SegmentPlan
 
 Row = dict[str, Any]
 
-_GET = select(NETWORKS).where(NETWORKS.c.id == bindparam("network"))
-_LOCK = _GET.with_for_update()
-_HOLD = _GET.with_for_update(read=True)
-_SUBNETS = (
+_ONE = select(NETWORKS).where(NETWORKS.c.id == bindparam("network"))
+_GET = Prepared(_ONE)
+_LOCK = Prepared(_ONE.with_for_update())
+_HOLD = Prepared(_ONE.with_for_update(read=True))
+_SUBNETS = Prepared(
     select(SUBNETS)
     .where(SUBNETS.c.network_id == bindparam("network"))
     .order_by(SUBNETS.c.created_at, SUBNETS.c.id)
@@ -23,23 +24,23 @@ _SUBNETS = (
 
 
 def get(tx: Transaction, network_id: str) -> Row | None:
-    return fetch_one(tx, _GET.params(network=network_id))
+    return _GET.one(tx, network=network_id)
 
 
 def lock(tx: Transaction, network_id: str) -> Row | None:
     """The row, held until the transaction ends: what must not overlap on a network is decided one at a
     time (on SQLite every unit is alone anyway)."""
-    return fetch_one(tx, _LOCK.params(network=network_id))
+    return _LOCK.one(tx, network=network_id)
 
 
 def hold(tx: Transaction, network_id: str) -> Row | None:
     """The row, which nobody deletes before the transaction ends; others may hold it too."""
-    return fetch_one(tx, _HOLD.params(network=network_id))
+    return _HOLD.one(tx, network=network_id)
 
 
 def subnets(tx: Transaction, network_id: str) -> list[Row]:
     """The network's subnets, oldest first."""
-    return fetch_all(tx, _SUBNETS.params(network=network_id))
+    return _SUBNETS.all(tx, network=network_id)
 
 
 def subnet_ids(tx: Transaction, network_ids: list[str]) -> dict[str, list[str]]:

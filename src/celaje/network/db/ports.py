@@ -6,20 +6,31 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_one
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all
 from celaje.network import errors, states
 from celaje.network.db import ipam, networks
 from celaje.network.db.tables import NETWORKS, PORT_SECURITY_GROUPS, PORTS
 
 Row = dict[str, Any]
 
-_GET = select(PORTS).where(PORTS.c.id == bindparam("port"))
-_INSERT = insert(PORTS)
-_ADD_GROUP = insert(PORT_SECURITY_GROUPS)
+_GET = Prepared(select(PORTS).where(PORTS.c.id == bindparam("port")))
+_INSERT = Prepared(insert(PORTS))
+_DELETE = Prepared(delete(PORTS).where(PORTS.c.id == bindparam("port")))
+_ADD_GROUP = Prepared(insert(PORT_SECURITY_GROUPS))
+_GROUPS = Prepared(
+    select(PORT_SECURITY_GROUPS.c.security_group_id)
+    .where(PORT_SECURITY_GROUPS.c.port_id == bindparam("port"))
+    .order_by(PORT_SECURITY_GROUPS.c.security_group_id)
+)
+_DROP_GROUPS = Prepared(
+    delete(PORT_SECURITY_GROUPS).where(PORT_SECURITY_GROUPS.c.port_id == bindparam("port"))
+)
+_OWNER_COLUMNS = (NETWORKS.c.id, NETWORKS.c.project_id, NETWORKS.c.shared, NETWORKS.c.router_external)
+_OWNER = Prepared(select(*_OWNER_COLUMNS).where(NETWORKS.c.id == bindparam("network")))
 
 
 def get(tx: Transaction, port_id: str) -> Row | None:
-    return fetch_one(tx, _GET.params(port=port_id))
+    return _GET.one(tx, port=port_id)
 
 
 def new_mac(base: str) -> str:
@@ -32,7 +43,7 @@ def new_mac(base: str) -> str:
 
 def add(tx: Transaction, row: Row, *, mac_given: bool) -> None:
     try:
-        tx.execute(_INSERT, row)
+        _INSERT.run(tx, **row)
     except DuplicateRow as error:
         if mac_given:
             raise errors.MacAddressInUse(network_id=row["network_id"], mac=row["mac_address"]) from error
@@ -41,18 +52,21 @@ def add(tx: Transaction, row: Row, *, mac_given: bool) -> None:
 
 def remove(tx: Transaction, port_id: str) -> bool:
     ipam.release_port(tx, port_id)
-    tx.execute(delete(PORT_SECURITY_GROUPS).where(PORT_SECURITY_GROUPS.c.port_id == port_id))
-    return tx.execute(delete(PORTS).where(PORTS.c.id == port_id)).rowcount == 1
+    _DROP_GROUPS.run(tx, port=port_id)
+    return _DELETE.run(tx, port=port_id) == 1
 
 
 def set_groups(tx: Transaction, port_id: str, group_ids: Sequence[str], *, new: bool = False) -> None:
     if not new:
-        tx.execute(delete(PORT_SECURITY_GROUPS).where(PORT_SECURITY_GROUPS.c.port_id == port_id))
-    if group_ids:
-        tx.execute(_ADD_GROUP, [{"port_id": port_id, "security_group_id": each} for each in group_ids])
+        _DROP_GROUPS.run(tx, port=port_id)
+    for group_id in group_ids:
+        _ADD_GROUP.run(tx, port_id=port_id, security_group_id=group_id)
 
 
 def groups_of(tx: Transaction, port_ids: Sequence[str]) -> dict[str, list[str]]:
+    if len(port_ids) == 1:
+        rows = _GROUPS.all(tx, port=port_ids[0])
+        return {port_ids[0]: [row["security_group_id"] for row in rows]}
     found: dict[str, list[str]] = {port_id: [] for port_id in port_ids}
     if port_ids:
         statement = select(PORT_SECURITY_GROUPS).where(PORT_SECURITY_GROUPS.c.port_id.in_(port_ids))
@@ -65,8 +79,11 @@ def network_owners(tx: Transaction, network_ids: Sequence[str]) -> dict[str, Row
     """Project and sharing of the networks, for policy checks on what lies in them."""
     if not network_ids:
         return {}
-    columns = (NETWORKS.c.id, NETWORKS.c.project_id, NETWORKS.c.shared, NETWORKS.c.router_external)
-    rows = fetch_all(tx, select(*columns).where(NETWORKS.c.id.in_(set(network_ids))))
+    wanted = set(network_ids)
+    if len(wanted) == 1:
+        rows = _OWNER.all(tx, network=wanted.pop())
+    else:
+        rows = fetch_all(tx, select(*_OWNER_COLUMNS).where(NETWORKS.c.id.in_(wanted)))
     return {row["id"]: row for row in rows}
 
 

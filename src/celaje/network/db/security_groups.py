@@ -6,17 +6,17 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_value
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all, fetch_value
 from celaje.network import errors
 from celaje.network.db.tables import SECURITY_GROUP_RULES, SECURITY_GROUPS
 
 Row = dict[str, Any]
 
-_DEFAULT = select(SECURITY_GROUPS.c.id).where(SECURITY_GROUPS.c.default_of == bindparam("project"))
+_DEFAULT = Prepared(select(SECURITY_GROUPS.c.id).where(SECURITY_GROUPS.c.default_of == bindparam("project")))
 
 
 def default_id(tx: Transaction, project_id: str) -> str | None:
-    return fetch_value(tx, _DEFAULT.params(project=project_id))
+    return _DEFAULT.value(tx, project=project_id)
 
 
 def ensure_default(tx: Transaction, project_id: str) -> str:

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
-from celaje.common.db import Transaction, fetch_all
+from celaje.common.db import Prepared, Transaction, fetch_all
 from celaje.network.db.tables import TAGS
+
+_OF_ONE = Prepared(select(TAGS.c.tag).where(TAGS.c.resource_id == bindparam("resource")).order_by(TAGS.c.tag))
+_FORGET = Prepared(delete(TAGS).where(TAGS.c.resource_id == bindparam("resource")))
 
 
 def of(tx: Transaction, ids: Sequence[str]) -> dict[str, list[str]]:
+    if len(ids) == 1:
+        return {ids[0]: [row["tag"] for row in _OF_ONE.all(tx, resource=ids[0])]}
     found: dict[str, list[str]] = {}
     if ids:
         statement = select(TAGS).where(TAGS.c.resource_id.in_(ids)).order_by(TAGS.c.tag)
@@ -34,7 +39,7 @@ def remove(tx: Transaction, resource_id: str, tag: str) -> bool:
 
 
 def forget(tx: Transaction, resource_id: str) -> None:
-    tx.execute(delete(TAGS).where(TAGS.c.resource_id == resource_id))
+    _FORGET.run(tx, resource=resource_id)
 
 
 def conditions(column: Any, pairs: Sequence[tuple[str, str]]) -> list[Any]:
