@@ -1,0 +1,1 @@
+"""The common ground: what every service stands on, and none of them is."""
