@@ -121,17 +121,16 @@ def placement(error: CelajeError, request_id: str) -> tuple[int, Body]:
     status = status_of(error)
     if error.kind == "unauthorized":
         return middleware(error, request_id)
-    return status, {
-        "errors": [
-            {
-                "status": status,
-                "title": TITLES.get(status, "Error"),
-                "detail": words(error, status),
-                "code": error.details.get("code", "placement.undefined_code"),
-                "request_id": request_id,
-            }
-        ]
+    body: Body = {
+        "status": status,
+        "title": TITLES.get(status, "Error"),
+        "detail": words(error, status),
+        "code": error.details.get("code", "placement.undefined_code"),
+        "request_id": request_id,
     }
+    if error.kind == "not_acceptable" and "maximum" in error.details:
+        body |= {"max_version": error.details["maximum"], "min_version": error.details["minimum"]}
+    return status, {"errors": [body]}
 
 
 def image(error: CelajeError, request_id: str) -> tuple[int, Body]:

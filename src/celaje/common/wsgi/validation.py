@@ -33,22 +33,30 @@ def refusal(schema: Mapping[str, Any], body: Any, service_type: str) -> Validati
         # The two validators differ on a corner (a format, a big number): refused all the same.
         return ValidationFailed("Invalid input received: the body does not fit its schema.", path=[])
     path = [str(part) for part in found.absolute_path]
+    shown = _masked(found.instance, secret=any(_is_secret(part) for part in path))
+    # The validator's words may quote the value.
+    words = _short(found.message.replace(repr(found.instance), repr(shown)))
+    if service_type == "placement":
+        return ValidationFailed(f"JSON does not validate: {words}", path=path)
     if not path:
-        return ValidationFailed(_short(found.message), path=path)
-    message = (
-        f"Invalid input for field/attribute {path[-1]}. Value: {_short(repr(_plain(found.instance)))}. "
-        f"{_short(found.message)}"
-    )
+        return ValidationFailed(words, path=path)
+    message = f"Invalid input for field/attribute {path[-1]}. Value: {_short(repr(shown))}. {words}"
     if service_type == "identity":
-        message = f"Invalid input for field '{'/'.join(path)}': {_short(found.message)}"
+        message = f"Invalid input for field '{'/'.join(path)}': {words}"
     return ValidationFailed(message, path=path)
 
 
-def _plain(value: Any) -> Any:
+def _is_secret(key: Any) -> bool:
+    return any(word in str(key).lower() for word in ("pass", "secret"))
+
+
+def _masked(value: Any, secret: bool = False) -> Any:
     """A password in a refused body must not come back in the answer or a log."""
     if isinstance(value, dict):
-        return {key: "***" if "pass" in str(key).lower() else _plain(item) for key, item in value.items()}
-    return value
+        return {key: _masked(item, secret or _is_secret(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, secret) for item in value]
+    return "***" if secret else value
 
 
 def _short(text: str, longest: int = 300) -> str:
