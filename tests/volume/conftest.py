@@ -129,6 +129,7 @@ class Lab:
     service: Any = None
 
     def __post_init__(self) -> None:
+        self.state.mkdir(exist_ok=True)
         keys = KeyRepository(self.state / "keys")
         keys.create()
         self.tokens = Tokens(keys)

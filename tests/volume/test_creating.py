@@ -1,0 +1,157 @@
+"""Creating a volume when things go wrong: drivers that fail, workers that are down, no room, deadlines."""
+
+import pytest
+
+from celaje.volume.db import backends
+
+
+def messages(client):
+    return [row["user_message"] for row in client.get("/messages").body["messages"]]
+
+
+def test_a_failing_back_end_is_cleaned_and_the_next_one_tried(lab, settled):
+    lab.start(enabled_backends=["fast", "slow"])
+    client = lab.client()
+    # Both are equal, so the first by name is taken first.
+    lab.driver("fast").state.add_rules(
+        [{"operation": "create_volume", "error": "broken", "after_effect": True}]
+    )
+    made = client.create(1)
+    found = settled(made["id"])
+    assert found["os-vol-host-attr:host"] == "node@slow#slow"
+    assert lab.driver("fast").state.volumes == {}
+    assert list(lab.driver("slow").state.volumes) == [made["id"]]
+    assert messages(client) == []
+
+
+def test_when_all_fail_the_volume_is_in_error_and_lies_nowhere(lab, settled, gone):
+    lab.start(enabled_backends=["fast", "slow"])
+    client = lab.client()
+    for name in ("fast", "slow"):
+        lab.driver(name).state.add_rules(
+            [{"operation": "create_volume", "error": f"{name} is broken", "after_effect": True}]
+        )
+    made = client.create(1)
+    found = settled(made["id"], "error")
+    assert found["os-vol-host-attr:host"] is None
+    assert lab.driver("fast").state.volumes == lab.driver("slow").state.volumes == {}
+    assert "slow is broken" in messages(client)[0]
+    assert "Driver failed to create the volume." in messages(client)[0]
+    assert client.delete(f"/volumes/{made['id']}").status == 202
+    gone(made["id"])
+
+
+def test_without_room_nobody_is_asked_and_the_numbers_are_told(lab, settled):
+    lab.overrides = {("fast", "fake_total_capacity_gb"): 3.0}
+    lab.start()
+    client = lab.client()
+    settled(client.create(2)["id"])
+    settled(client.create(2)["id"], "error")
+    assert len(lab.driver().state.volumes) == 1
+    (message,) = messages(client)
+    assert "Could not find any available weighted backend." in message
+    assert "2 GiB are asked for" in message
+
+
+def test_two_schedulers_may_disagree_but_the_ledger_decides(lab, settled, until):
+    """A scheduler whose report is old places a volume where there is no room any more."""
+    lab.overrides = {("fast", "fake_total_capacity_gb"): 3.0}
+    lab.start()
+    client = lab.client()
+    settled(client.create(2)["id"])
+    for server in lab.service._servers:
+        scheduler = server._endpoint
+        if type(scheduler).__name__ == "Scheduler":
+            for pool in scheduler._pools.values():
+                pool.promised = 0
+                pool.capabilities["free_capacity_gb"] = 3.0
+                pool.capabilities["provisioned_capacity_gb"] = 0
+    until(lambda: lab.service.database.read(lambda tx: backends._get.one(tx, pool="node@fast#fast")))
+    settled(client.create(2)["id"], "error")
+    assert len(lab.driver().state.volumes) == 1
+    allocated = lab.service.database.read(lambda tx: backends.allocated(tx, "node@fast#fast"))
+    assert allocated == 2
+
+
+def test_work_for_a_worker_that_is_down_waits_until_it_is_up(lab, settled, until):
+    lab.start(parts=("api", "conductor", "scheduler"))
+    front = lab.service
+    worker = lab.make(parts=("worker",))
+    worker.start()
+    client = lab.client()
+    settled(client.create(1)["id"])
+    worker.kill()
+
+    made = client.create(1)
+    flows = front.flow_tables.flows
+
+    def waiting():
+        return front.database.read(
+            lambda tx: tx.execute(
+                flows.select().where(flows.c.resource_id == made["id"], flows.c.state == "waiting")
+            ).first()
+        )
+
+    assert until(waiting).waiting_on == "volume-worker.node@fast"
+    assert client.volume(made["id"])["status"] == "creating"
+
+    again = lab.make(parts=("worker",))
+    again.start()
+    try:
+        settled(made["id"])
+    finally:
+        again.stop(grace=1)
+
+
+def test_a_clone_and_a_volume_from_a_snapshot_lie_beside_their_source(lab, settled):
+    lab.start(enabled_backends=["fast", "slow"])
+    client = lab.client()
+    source = settled(client.create(2, metadata={"of": "source"})["id"])
+    snapshot = client.post("/snapshots", {"snapshot": {"volume_id": source["id"]}}).body["snapshot"]
+
+    clone = settled(client.create(3, source_volid=source["id"])["id"])
+    assert clone["os-vol-host-attr:host"] == source["os-vol-host-attr:host"]
+    assert clone["source_volid"] == source["id"]
+    assert client.post("/volumes", {"volume": {"size": 1, "source_volid": source["id"]}}).status == 400
+
+    from_snapshot = client.post("/volumes", {"volume": {"snapshot_id": snapshot["id"]}}).body["volume"]
+    assert settled(from_snapshot["id"])["size"] == 2
+    assert from_snapshot["snapshot_id"] == snapshot["id"]
+    state = lab.driver(source["os-vol-host-attr:host"].split("@")[1].split("#")[0]).state
+    assert len({volume.content for volume in state.volumes.values()}) == 1
+
+
+def test_a_volume_past_its_deadline_is_in_error(lab, settled, until):
+    lab.overrides = {("flows", "volume_create_deadline"): 1}
+    lab.start(parts=("api", "conductor", "scheduler"))
+    worker = lab.make(parts=("worker",))
+    worker.start()
+    client = lab.client()
+    settled(client.create(1)["id"])
+    worker.kill()
+    made = client.create(1)
+    flows = lab.service.flow_tables.flows
+
+    def undoing():
+        found = flows.select().where(flows.c.resource_id == made["id"], flows.c.state == "undoing")
+        return lab.service.database.read(lambda tx: tx.execute(found).first())
+
+    # What the worker may have begun must be taken back by it, so its return is waited for.
+    until(undoing)
+    again = lab.make(parts=("worker",))
+    again.start()
+    try:
+        settled(made["id"], "error")
+    finally:
+        again.stop(grace=1)
+    assert "did not end by its deadline" in messages(client)[0]
+
+
+@pytest.mark.parametrize("operation", ["delete_volume"])
+def test_a_failing_deletion_can_be_tried_again(lab, volumes, settled, gone, operation):
+    made = settled(volumes.create(1)["id"])
+    lab.driver().state.add_rules([{"operation": operation, "error": "stuck", "times": 1}])
+    volumes.delete(f"/volumes/{made['id']}")
+    settled(made["id"], "error_deleting")
+    assert volumes.delete(f"/volumes/{made['id']}").status == 202
+    gone(made["id"])
