@@ -6,6 +6,7 @@ import json
 import pytest
 
 from celaje.common import clock
+from celaje.common.access_rules import allowed
 from celaje.common.clock import VirtualClock
 
 
@@ -124,6 +125,34 @@ def test_access_rules(identity, demo, me):
         demo.delete(f"/v3/users/{me}/application_credentials/{each['id']}").ok(204)
     demo.delete(path).ok(204)
     assert demo.get(path).status == 404
+
+
+def test_access_rules_bind_the_token(identity, demo, me):
+    rule = {"service": "identity", "method": "GET", "path": "/v3/users/*/groups"}
+    made = make(demo, me, access_rules=[rule])
+    robot = identity.client(login(identity, made, made["secret"]))
+    assert robot.get(f"/v3/users/{me}/groups").status == 200
+    for method, path in (
+        ("GET", f"/v3/users/{me}"),
+        ("GET", f"/v3/users/{me}/groups/more"),
+        ("DELETE", f"/v3/users/{me}/groups"),
+        ("GET", "/v3/auth/projects"),
+    ):
+        assert robot.request(method, path).status in (401, 404, 405), path
+    assert robot.get("/v3/auth/projects").status == 401
+
+
+def test_paths_of_access_rules():
+    def fits(pattern, path):
+        return allowed([("compute", "GET", pattern)], "compute", "GET", [path])
+
+    assert fits("/v2.1/servers", "/v2.1/servers")
+    assert fits("/v2.1/servers/{id}", "/v2.1/servers/1")
+    assert not fits("/v2.1/servers/{id}", "/v2.1/servers/1/action")
+    assert fits("/v2.1/**", "/v2.1/servers/1/action")
+    assert not fits("/v2.1/.*", "/v2.1/servers")
+    assert not allowed([("compute", "GET", "/**")], "image", "GET", ["/v2/images"])
+    assert allowed([("block-storage", "GET", "/**")], "volume", "GET", ["/v3/volumes"])
 
 
 def test_credentials_are_the_owners(identity, demo, me):

@@ -4,6 +4,7 @@ Called by every Api; opens tokens in process, checks revocations. A request that
 carries both tokens; then the user's may have expired meanwhile (Keystone's `allow_expired`).
 """
 
+from celaje.common import access_rules
 from celaje.common.errors import Unauthorized
 from celaje.common.revocations import Revocations
 from celaje.common.tokens import Token, Tokens
@@ -27,6 +28,9 @@ class Authentication:
         service = self._valid(service_text, 0.0) if service_text else None
         by_service = service is not None and "service" in service.role_names
         token = self._valid(text, self._expired_window if by_service else 0.0)
+        if token.access_rules is not None and not by_service:
+            # What a service does for its user is bound by the request that the user made.
+            _check_access_rules(request, token.access_rules)
         request.token = token
         request.context = request.context.but(
             user_id=token.user_id,
@@ -46,3 +50,10 @@ class Authentication:
         token = self._tokens.open(text, expired_for)
         self._revocations.check(token)
         return token
+
+
+def _check_access_rules(request: Request, rules: tuple[tuple[str, str, str], ...]) -> None:
+    path = request.http.path
+    paths = (path, f"{request.http.root_path}{path}")
+    if not access_rules.allowed(rules, request.api.service_type, request.http.method, paths):
+        raise Unauthorized("The access rules of this application credential do not allow this request.")

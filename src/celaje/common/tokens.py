@@ -38,7 +38,8 @@ class Token(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
     is_admin_project: bool = msgspec.field(name="ap", default=True)
     trust_id: str | None = msgspec.field(name="t", default=None)
     application_credential_id: str | None = msgspec.field(name="ac", default=None)
-    access_rules: bool = msgspec.field(name="ar", default=False)
+    # (service type, method, path) of an application credential that is bound to them; None: it is not.
+    access_rules: tuple[tuple[str, str, str], ...] | None = msgspec.field(name="ar", default=None)
     access_token_id: str | None = msgspec.field(name="oa", default=None)
     identity_provider_id: str | None = msgspec.field(name="ip", default=None)
     protocol_id: str | None = msgspec.field(name="pr", default=None)

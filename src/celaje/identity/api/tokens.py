@@ -5,6 +5,7 @@ from typing import Any
 from celaje.common.errors import Unauthorized
 from celaje.common.tokens import Token
 from celaje.common.wsgi import Request, Response
+from celaje.identity.api import listing
 from celaje.identity.db import effective, projects
 from celaje.identity.errors import TokenNotFound
 from celaje.identity.login import issue
@@ -104,7 +105,7 @@ def _subject(request: Request) -> tuple[Token, str]:
         request.authorize({})
         raise TokenNotFound(id="None")
     expired_for = 0.0
-    if request.query.get("allow_expired") and request.http.method in ("GET", "HEAD"):
+    if listing.flag(request, "allow_expired") and request.http.method in ("GET", "HEAD"):
         expired_for = request.service.allow_expired_window
     try:
         token = request.service.tokens.open(text, expired_for)

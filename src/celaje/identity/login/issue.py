@@ -9,7 +9,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import Unauthorized
 from celaje.common.tokens import Token, moment, seconds
-from celaje.identity.db import logins
+from celaje.identity.db import application_credentials, logins
 from celaje.identity.errors import TokenNotFound
 from celaje.identity.login import methods, scope
 from celaje.identity.login.proof import Proof
@@ -33,7 +33,7 @@ def login(service: Any, auth: Row, *, with_catalog: bool) -> tuple[str, Row]:
                 service.inference.get(tx),
                 service.conf.identity.default_domain_id,
             )
-            token = make(proof, found, service.conf.token.expiration)
+            token = make(proof, found, service.conf.token.expiration, _rules(tx, proof.credential))
             return token, view(service, tx, token, proof.user, found.row, with_catalog, proof.credential)
 
         token, body = service.database.read(finish)
@@ -43,7 +43,17 @@ def login(service: Any, auth: Row, *, with_catalog: bool) -> tuple[str, Row]:
     return service.tokens.seal(token), body
 
 
-def make(proof: Proof, found: Scope, lifetime: int) -> Token:
+def _rules(tx: Transaction, credential: Row | None) -> tuple[tuple[str, str, str], ...] | None:
+    """An application credential without the list is not bound; Keystone treats an empty one alike."""
+    if credential is None or not credential["access_rules"]:
+        return None
+    rules = application_credentials.rules_of(tx, credential["access_rules"])
+    return tuple((rule["service"], rule["method"], rule["path"]) for rule in rules)
+
+
+def make(
+    proof: Proof, found: Scope, lifetime: int, rules: tuple[tuple[str, str, str], ...] | None = None
+) -> Token:
     now = seconds(clock.now())
     expires_at = now + lifetime
     if proof.expires_at is not None:
@@ -62,7 +72,7 @@ def make(proof: Proof, found: Scope, lifetime: int) -> Token:
         issued_at=now,
         expires_at=expires_at,
         application_credential_id=credential["id"] if credential else None,
-        access_rules=bool(credential and credential["access_rules"] is not None),
+        access_rules=rules,
     )
 
 
@@ -143,8 +153,6 @@ def _credential_view(service: Any, tx: Transaction, credential: Row) -> Row:
         "restricted": not credential["unrestricted"],
     }
     if credential["access_rules"]:
-        from celaje.identity.db import application_credentials
-
         shown["access_rules"] = application_credentials.rules_of(tx, credential["access_rules"])
     return shown
 
