@@ -2,6 +2,7 @@
 
 import pytest
 
+from celaje.common.flow import run
 from celaje.volume.db import backends
 
 
@@ -39,6 +40,30 @@ def test_when_all_fail_the_volume_is_in_error_and_lies_nowhere(lab, settled, gon
     assert "Driver failed to create the volume." in messages(client)[0]
     assert client.delete(f"/volumes/{made['id']}").status == 202
     gone(made["id"])
+
+
+def test_the_last_attempt_is_taken_back_too(lab, settled):
+    lab.start(scheduler_max_attempts=1)
+    lab.driver().state.add_rules([{"operation": "create_volume", "error": "broken", "after_effect": True}])
+    made = lab.client().create(1)
+    assert settled(made["id"], "error")["os-vol-host-attr:host"] is None
+    assert lab.driver().state.volumes == {}
+
+
+def test_what_could_not_be_taken_back_keeps_its_place(lab, settled, gone, monkeypatch):
+    """So that deleting the volume tries again, and the pool's room stays claimed until then."""
+    monkeypatch.setattr(run, "_delay", lambda tries: 0.01)
+    lab.start(scheduler_max_attempts=1)
+    state = lab.driver().state
+    state.add_rules([{"operation": "create_volume", "error": "broken", "after_effect": True}])
+    state.add_rules([{"operation": "delete_volume", "error": "stuck", "times": 5}])
+    made = lab.client().create(1)
+    found = settled(made["id"], "error")
+    assert found["os-vol-host-attr:host"] == "node@fast#fast"
+    assert list(state.volumes) == [made["id"]]
+    assert lab.client().delete(f"/volumes/{made['id']}").status == 202
+    gone(made["id"])
+    assert state.volumes == {}
 
 
 def test_without_room_nobody_is_asked_and_the_numbers_are_told(lab, settled):
