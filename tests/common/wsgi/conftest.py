@@ -175,8 +175,8 @@ def ask(tokens, revocations):
                 environ["CONTENT_LENGTH"] = str(len(content))
         if token:
             environ["HTTP_X_AUTH_TOKEN"] = token
-        for name, value in dict(headers).items():
-            name = name.upper().replace("-", "_")
+        for header, value in dict(headers).items():
+            name = header.upper().replace("-", "_")
             environ[name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"] = value
         said = []
 

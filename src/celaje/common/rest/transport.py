@@ -161,6 +161,11 @@ class HttpTransport(Transport):
         try:
             while chunk := response.read(1 << 20):
                 yield chunk
+            if response.length:
+                # Read in pieces, http.client takes a connection that broke off for the end.
+                raise Unavailable(f"{self._parts.netloc} broke off, {response.length} bytes before the end")
+        except (OSError, http.client.HTTPException) as error:
+            raise Unavailable(f"{self._parts.netloc} broke off: {error}") from error
         finally:
             if response.isclosed() and not response.will_close:
                 with self._lock:
