@@ -37,7 +37,8 @@ def choose(wanted: str, hosts: int, state: Path) -> Choice:
 def _real(findings: Any) -> Choice:
     return Choice(
         overrides={
-            "compute": {(None, "compute_driver"): "qemu"},
+            # User-mode networks have no metadata service: keys and user data come on a drive.
+            "compute": {(None, "compute_driver"): "qemu", (None, "force_config_drive"): True},
             "volume": {(None, "enabled_backends"): ["file"], ("file", "volume_driver"): "file"},
             "network": {(None, "network_driver"): "user"},
         },
