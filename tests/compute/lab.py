@@ -120,6 +120,10 @@ class Lab:
     def rows(self, table: Any, *where: Any) -> list[dict[str, Any]]:
         return self.service.database.read(fetch_all, select(table).where(*where))
 
+    def rows_of_ports(self, server_id: str) -> list[dict[str, Any]]:
+        admin = self.cloud.as_user("network", "admin", "admin")
+        return admin.get(f"/v2.0/ports?device_id={server_id}").ok()["ports"]
+
     def flows_ended(self) -> bool:
         flows = FLOWS.flows
         return not self.rows(flows, flows.c.finished_at.is_(None))

@@ -54,7 +54,7 @@ class VolumeClient(RestClient):
             status = volume["status"]
             if status == wanted:
                 return volume
-            if not status.endswith("ing"):
+            if not status.endswith("ing") and status != "reserved":
                 raise VolumeUnusable(volume=volume_id, status=status, wanted=wanted)
             if clock.monotonic() >= end:
                 raise VolumeStillPassing(volume=volume_id, status=status)

@@ -12,7 +12,6 @@ from celaje.compute.db import servers
 Body = dict[str, Any]
 
 _IN = ("active", "paused", "stopped")
-_WAIT = 60.0
 
 
 def index(request: Request, server_id: str) -> Body:
@@ -38,7 +37,7 @@ def create(request: Request, server_id: str) -> Body:
     service = request.service
     flow_id = service.database.write(_submit, service, row, asked)
     try:
-        info = service.flows.result(flow_id, _WAIT)
+        info = service.flows.result(flow_id, service.conf.rpc_response_timeout)
     except Conflict as error:
         # No address left, or one that is taken: Nova answers 400.
         raise Invalid(error.message) from error

@@ -7,6 +7,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Conflict, Invalid, NotFound
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import read_limit, read_offset
+from celaje.compute.api.checkpoints import await_checkpoint
 from celaje.compute.api.parameters import is_true
 from celaje.compute.api.server_lookup import busy, load, refuse_locked
 from celaje.compute.db import nodes, servers
@@ -16,7 +17,6 @@ from celaje.compute.errors import DeviceBusy
 Body = dict[str, Any]
 
 _ATTACH_IN = ("active", "paused", "stopped", "resized", "suspended", "rescued")
-_WAIT = 60.0
 
 
 def index(request: Request, server_id: str) -> Body:
@@ -41,7 +41,7 @@ def create(request: Request, server_id: str) -> Response:
     service = request.service
     flow_id, device = service.database.write(_submit, request, row, wanted)
     try:
-        service.flows.result(flow_id, _WAIT, checkpoint="reserved")
+        await_checkpoint(service, flow_id, "reserved")
     except NotFound as error:
         raise NotFound(f"Volume {volume_id} could not be found.") from error
     except (Conflict, Invalid) as error:
@@ -140,7 +140,7 @@ def delete(request: Request, server_id: str, volume_id: str) -> Response:
     service = request.service
     flow_id = service.database.write(_submit_detaching, service, row, volume_id)
     try:
-        service.flows.result(flow_id, _WAIT, checkpoint="detaching")
+        await_checkpoint(service, flow_id, "detaching")
     except (Conflict, Invalid) as error:
         raise Invalid(f"Invalid volume: {error.message}") from error
     return Response(None, 202)

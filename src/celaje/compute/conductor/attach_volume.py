@@ -11,6 +11,7 @@ from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.compute.conductor.devices import with_volume_id
 from celaje.compute.db import servers
+from celaje.compute.errors import ServerTaken
 
 Body = dict[str, Any]
 
@@ -37,16 +38,20 @@ def attach_volume(run: Run, server: Body, worker: str, connector: Body, device: 
     run.undo(there.detach_volume, server=server, block_device=plug)
     found = run.step(there.attach_volume, server=server, block_device=plug)
     run.step(volumes.complete_attachment, attachment["id"])
-    run.done(_attached, device["id"], found or device["device_name"], attachment["id"], plug)
+    plug["device_name"] = found or device["device_name"]
+    run.done(_attached, server["uuid"], device["id"], attachment["id"], plug)
 
 
-def _attached(tx: Transaction, device_id: str, name: str, attachment_id: str, plug: Body) -> None:
-    servers.change_device(
+def _attached(tx: Transaction, server_id: str, device_id: str, attachment_id: str, plug: Body) -> None:
+    there = servers.change_device(
         tx,
         device_id,
         state="attached",
         flow_id=None,
-        device_name=name,
+        device_name=plug["device_name"],
         attachment_id=attachment_id,
         connection_info=plug["connection_info"],
     )
+    if not there:
+        # The server was deleted meanwhile, with its rows: everything is taken back.
+        raise ServerTaken(server=server_id)

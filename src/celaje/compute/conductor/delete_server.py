@@ -5,6 +5,7 @@ Submitted by the API with what the server had when it was put under this flow.
 
 from typing import Any
 
+from celaje.common import errors
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
@@ -47,8 +48,12 @@ def delete_server(
         if device["attachment_id"]:
             run.step(clients.volume.delete_attachment, device["attachment_id"])
         if device["volume_id"] and device["delete_on_termination"]:
-            run.step(clients.volume.await_volume, device["volume_id"], "available")
-            run.step(clients.volume.delete_volume, device["volume_id"])
+            try:
+                run.step(clients.volume.await_volume, device["volume_id"], "available")
+                run.step(clients.volume.delete_volume, device["volume_id"])
+            except (errors.Conflict, errors.Invalid, errors.NotFound):
+                # Another server has it too, or it has snapshots: it stays, and the journal says why.
+                continue
     if worker:
         run.step(clients.placement.as_service().release, server["uuid"])
     run.done(_gone, server, host, run)

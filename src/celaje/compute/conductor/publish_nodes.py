@@ -9,6 +9,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.compute.db import nodes
+from celaje.compute.rpc import ComputeSchedulerMessages
 
 
 def _gave_up(tx: Transaction, flow: dict[str, Any], error: CelajeError) -> None:
@@ -27,3 +28,5 @@ def publish_nodes(run: Run, nodes: dict[str, dict[str, Any]]) -> None:
 def _published(tx: Transaction, inventories: dict[str, Any], run: Run) -> None:
     nodes.published(tx, inventories, run.id)
     tx.after_commit(run.conductor.tell_schedulers)
+    # Builds that found the scheduler without hosts go on now.
+    run.conductor.flows.wake(tx, ComputeSchedulerMessages.topic)

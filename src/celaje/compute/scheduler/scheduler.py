@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from celaje.common import clock
-from celaje.common.errors import NoValidHost
+from celaje.common.errors import NoValidHost, Unavailable
 from celaje.compute.scheduler.filters import Filter, make_filters
 from celaje.compute.scheduler.hosts import Group, Hosts, Node
 from celaje.compute.scheduler.weighers import make_weighers, weigh
@@ -19,6 +19,10 @@ from celaje.compute.scheduler.weighers import make_weighers, weigh
 _ENOUGH = 64
 # Hosts named in a decision's record, per filter.
 _EXAMPLES = 3
+
+
+class NotWarm(Unavailable):
+    text = "The scheduler has just started and has not heard of all hosts yet."
 
 
 class ComputeScheduler:
@@ -32,7 +36,8 @@ class ComputeScheduler:
         self._down_time = datetime.timedelta(seconds=conf.scheduler.report_down_time)
         self._soft = conf.filter_scheduler.soft_affinity_weight_multiplier
         self._soft_anti = conf.filter_scheduler.soft_anti_affinity_weight_multiplier
-        self._swept_at = clock.now()
+        self._swept_at = self._started_at = clock.now()
+        self._warm_up = datetime.timedelta(seconds=conf.service.report_interval)
         self.hosts = Hosts(conf.default_availability_zone)
 
     def update_hosts(self, worker: str, hosts: dict[str, dict[str, Any]]) -> None:
@@ -58,6 +63,7 @@ class ComputeScheduler:
             groups, refused, demanded, record = self._filter(spec)
             chosen = self._choose(groups, refused, demanded, spec)
             if not chosen:
+                self._refuse_unless_warm()
                 raise NoValidHost(
                     "No valid host was found. " + _told(record, len(self.hosts)), filters=record
                 )
@@ -75,6 +81,12 @@ class ComputeScheduler:
                 ],
                 "filters": record,
             }
+
+    def _refuse_unless_warm(self) -> None:
+        """Just started, and not all hosts have been heard of: the flow waits instead of failing."""
+        unheard = not len(self.hosts) or any(not group.facts["published"] for group in self.hosts.groups())
+        if unheard and clock.now() - self._started_at < self._warm_up:
+            raise NotWarm()
 
     def _sweep(self) -> None:
         now = clock.now()
