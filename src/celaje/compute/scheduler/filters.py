@@ -21,6 +21,10 @@ class Filter:
     def __init_subclass__(cls) -> None:
         Filter.registry[cls.__name__] = cls
 
+    def concerns(self, spec: Spec) -> bool:
+        """Whether `group_passes` can say no at all: most requests do not name a zone or a trait."""
+        return True
+
     def group_passes(self, group: Group, spec: Spec) -> bool:
         return True
 
@@ -49,9 +53,11 @@ def make_filters(names: list[str], conf: Any) -> list[Filter]:
 class AvailabilityZoneFilter(Filter):
     """The host's zone is the asked one."""
 
+    def concerns(self, spec: Spec) -> bool:
+        return spec.get("availability_zone") is not None
+
     def group_passes(self, group: Group, spec: Spec) -> bool:
-        zone = spec.get("availability_zone")
-        return zone is None or zone in group.facts["zones"]
+        return spec["availability_zone"] in group.facts["zones"]
 
     def why(self, group: Group | None, spec: Spec) -> str:
         zones = ", ".join(sorted(group.facts["zones"])) if group else ""
@@ -95,6 +101,9 @@ class ResourcesFilter(Filter):
 class ComputeCapabilitiesFilter(Filter):
     """Extra specs `trait:NAME` (required, forbidden) and `capabilities:hypervisor_type`."""
 
+    def concerns(self, spec: Spec) -> bool:
+        return any(key.startswith(("trait:", "capabilities:")) for key in spec["extra_specs"])
+
     def group_passes(self, group: Group, spec: Spec) -> bool:
         return self._misfit(group, spec) is None
 
@@ -117,6 +126,9 @@ class ComputeCapabilitiesFilter(Filter):
 
 class ImagePropertiesFilter(Filter):
     """The image's format, architecture and hypervisor type are the host's."""
+
+    def concerns(self, spec: Spec) -> bool:
+        return bool(spec.get("image"))
 
     def group_passes(self, group: Group, spec: Spec) -> bool:
         return self._misfit(group, spec) is None
@@ -145,6 +157,9 @@ class AggregateInstanceExtraSpecsFilter(Filter):
 
     _prefix = "aggregate_instance_extra_specs:"
 
+    def concerns(self, spec: Spec) -> bool:
+        return any(key.startswith(self._prefix) for key in spec["extra_specs"])
+
     def group_passes(self, group: Group, spec: Spec) -> bool:
         metadata = group.facts["aggregate_metadata"]
         return all(
@@ -170,6 +185,9 @@ class NumInstancesFilter(Filter):
 class ServerGroupAntiAffinityFilter(Filter):
     """Not where (more than `max_server_per_host` - 1) members of the anti-affinity group are."""
 
+    def concerns(self, spec: Spec) -> bool:
+        return False  # it speaks of hosts by name only
+
     def refused_hosts(self, spec: Spec) -> set[str]:
         group = spec.get("group") or {}
         if group.get("policy") != "anti-affinity":
@@ -184,6 +202,9 @@ class ServerGroupAntiAffinityFilter(Filter):
 class ServerGroupAffinityFilter(Filter):
     """Only where the members of the affinity group are."""
 
+    def concerns(self, spec: Spec) -> bool:
+        return False  # it speaks of hosts by name only
+
     def demanded_hosts(self, spec: Spec) -> set[str] | None:
         group = spec.get("group") or {}
         if group.get("policy") != "affinity" or not group["hosts"]:
@@ -197,6 +218,9 @@ class ServerGroupAffinityFilter(Filter):
 class SameHostFilter(Filter):
     """Hint same_host: where these servers are."""
 
+    def concerns(self, spec: Spec) -> bool:
+        return False  # it speaks of hosts by name only
+
     def demanded_hosts(self, spec: Spec) -> set[str] | None:
         hosts = spec.get("same_hosts")
         return None if hosts is None else set(hosts)
@@ -207,6 +231,9 @@ class SameHostFilter(Filter):
 
 class DifferentHostFilter(Filter):
     """Hint different_host: where these servers are not."""
+
+    def concerns(self, spec: Spec) -> bool:
+        return False  # it speaks of hosts by name only
 
     def refused_hosts(self, spec: Spec) -> set[str]:
         return set(spec.get("different_hosts") or ())

@@ -5,6 +5,7 @@ at placement decides.
 """
 
 import datetime
+import heapq
 import threading
 from itertools import islice
 from typing import Any
@@ -105,12 +106,14 @@ class ComputeScheduler:
         record: list[dict[str, Any]] = []
         # A host that an administrator names is taken unless it is not there at all, as Nova does.
         for one in self._filters if not spec.get("skip_filters") else ():
-            passed = [group for group in left if one.group_passes(group, spec)]
+            passes = one.group_passes
+            passed = [group for group in left if passes(group, spec)] if one.concerns(spec) else left
             out = one.refused_hosts(spec)
             only = one.demanded_hosts(spec)
             if len(passed) == len(left) and not out and only is None:
                 continue
-            lost = [group for group in left if group not in passed] if len(passed) != len(left) else []
+            kept = set(map(id, passed))
+            lost = [group for group in left if id(group) not in kept] if len(kept) != len(left) else []
             left = passed
             refused |= out
             if only is not None:
@@ -138,8 +141,10 @@ class ComputeScheduler:
         if not groups:
             return []
         weights = weigh(self._weighers, groups, spec)
-        order = sorted(range(len(groups)), key=lambda number: -weights[number])
+        # With hosts in or out by name the best groups may have none: then all are put in order.
         soft = (spec.get("group") or {}).get("policy", "").startswith("soft")
+        named = soft or bool(refused) or demanded is not None or bool(spec.get("force_nodes"))
+        order = heapq.nlargest(len(groups) if named else wanted, range(len(groups)), weights.__getitem__)
         found: list[Node] = []
         ranked: list[tuple[float, Node]] = []
         for number in order:

@@ -59,6 +59,6 @@ def weigh(weighers: list[Weigher], groups: list[Group], spec: Spec) -> list[floa
         if most == least:
             continue
         scale = weigher.multiplier / (most - least)
-        for number, value in enumerate(values):
-            weights[number] += (value - least) * scale
+        shift = least * scale
+        weights = [weight + value * scale - shift for weight, value in zip(weights, values, strict=True)]
     return weights
