@@ -34,7 +34,7 @@ def test_another_projects_network_is_not_found(shared_lab, network):
 def test_a_reader_reads_only(shared_lab, project, network):
     reader = shared_lab.reader(project)
     reader.get(f"/v2.0/networks/{network['id']}").ok()
-    assert reader.post("/v2.0/networks", {"network": {}}).status == 403
+    refused(reader.post("/v2.0/networks", {"network": {}}), 403, "PolicyNotAuthorized")
     assert reader.put(f"/v2.0/networks/{network['id']}", {"network": {"name": "x"}}).status == 403
     assert reader.delete(f"/v2.0/networks/{network['id']}").status == 403
 

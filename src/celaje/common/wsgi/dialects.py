@@ -109,11 +109,26 @@ def identity(error: CelajeError, request_id: str) -> tuple[int, Body]:
     }
 
 
+_NEUTRON_TYPES = {
+    "Forbidden": "PolicyNotAuthorized",
+    "Invalid": "HTTPBadRequest",
+    "MalformedBody": "HTTPBadRequest",
+    "ValidationFailed": "HTTPBadRequest",
+    "BadMarker": "HTTPBadRequest",
+    "NotFound": "HTTPNotFound",
+    "MethodNotAllowed": "HTTPMethodNotAllowed",
+    "UnsupportedMediaType": "HTTPUnsupportedMediaType",
+    "TooLarge": "HTTPRequestEntityTooLarge",
+}
+
+
 def network(error: CelajeError, request_id: str) -> tuple[int, Body]:
     status = status_of(error, over_quota=409)
     if error.kind == "unauthorized":
         return middleware(error, request_id)
-    kind = error.details.get("neutron_type") or type(error).__name__
+    # Clients read the type: what the pipeline refuses itself gets Neutron's names too.
+    name = type(error).__name__
+    kind = error.details.get("neutron_type") or _NEUTRON_TYPES.get(name, name)
     return status, {"NeutronError": {"type": kind, "message": words(error, status), "detail": ""}}
 
 
