@@ -41,6 +41,8 @@ UPDATE = schemas.wrapped(
             "name": {"type": ["string", "null"], "minLength": 1, "maxLength": 255},
             "description": schemas.DESCRIPTION,
             "is_public": schemas.BOOLEAN,
+            # openstacksdk's name for it, which Cinder's own schema does not know.
+            "os-volume-type-access:is_public": schemas.BOOLEAN,
         }
     ),
 )
@@ -158,8 +160,9 @@ def update(request: Request, type_id: str) -> Row:
         values["name"] = values["name"].strip()
         if not values["name"]:
             raise Invalid("Volume type name can not be empty.")
-    if "is_public" in asked:
-        values["is_public"] = schemas.truth(asked["is_public"])
+    for key in ("is_public", "os-volume-type-access:is_public"):
+        if key in asked:
+            values["is_public"] = schemas.truth(asked[key])
     if not values:
         raise Invalid("Specify volume type name, description, is_public or a combination thereof.")
 
