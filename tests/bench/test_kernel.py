@@ -6,7 +6,6 @@ import time
 import msgspec
 import pytest
 from sqlalchemy import bindparam, select, update
-from tests.bench.conftest import JARS, median
 
 from celaje.common import clock
 from celaje.common.authentication import Authentication
@@ -19,6 +18,7 @@ from celaje.common.rest import InProcessTransport
 from celaje.common.revocations import Revocations
 from celaje.common.tokens import KeyRepository, Token, Tokens, seconds
 from celaje.common.wsgi import Api, Route, Versions, dialects
+from tests.bench.conftest import JARS, median
 
 pytestmark = pytest.mark.bench
 

@@ -26,6 +26,7 @@ class Periodic:
         self._tasks: list[Task] = []
         self._changed = threading.Condition()
         self._stopping = False
+        self._news = False  # a task has come while the thread waits
         self._thread: threading.Thread | None = None
 
     def every(self, interval: float, work: Callable[[], object], *, at_once: bool = False) -> None:
@@ -33,6 +34,7 @@ class Periodic:
         with self._changed:
             due = clock.monotonic() + (0.0 if at_once else interval)
             self._tasks.append(Task(work, interval, due))
+            self._news = True
             self._changed.notify_all()
 
     def start(self) -> None:
@@ -60,10 +62,8 @@ class Periodic:
                 due = [task for task in self._tasks if task.due <= now]
                 if not due:
                     soonest = min((task.due for task in self._tasks), default=None)
-                    known = len(self._tasks)
-                    clock.wait_until(
-                        self._changed, lambda n=known: self._stopping or len(self._tasks) != n, soonest
-                    )
+                    self._news = False
+                    clock.wait_until(self._changed, lambda: self._stopping or self._news, soonest)
                     continue
             for task in due:
                 task.due = clock.monotonic() + task.interval

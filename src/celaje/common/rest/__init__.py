@@ -5,9 +5,14 @@ WSGI application in this process without a socket, or over HTTP. The typed opera
 in `common/clients/`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from celaje.common.rest.client import Answer, RestClient, operation
 from celaje.common.rest.credentials import ServiceCredentials
-from celaje.common.rest.transport import HttpTransport, InProcessTransport, Transport
+from celaje.common.rest.transport import InProcessTransport, Transport
+
+if TYPE_CHECKING:
+    from celaje.common.rest.http_transport import HttpTransport
 
 __all__ = [
     "Answer",
@@ -18,3 +23,11 @@ __all__ = [
     "Transport",
     "operation",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "HttpTransport":
+        from celaje.common.rest.http_transport import HttpTransport
+
+        return HttpTransport
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

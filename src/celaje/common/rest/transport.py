@@ -1,14 +1,11 @@
-"""How a request reaches another service: in this process, or over HTTP."""
+"""How a request reaches another service: in this process here, over HTTP in `http_transport.py`."""
 
-import http.client
 import io
-import ssl
 import sys
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from celaje.common.errors import Unavailable
 
@@ -103,72 +100,3 @@ class ChunkReader(io.RawIOBase):
         data = b"".join(parts)
         self._rest = data[size:]
         return data[:size]
-
-
-class HttpTransport(Transport):
-    """A few kept-alive connections to one endpoint. `timeout` seconds bound the wait for each answer."""
-
-    def __init__(self, endpoint: str, timeout: float = 60.0, ca_file: str | None = None):
-        self._parts = urlsplit(endpoint)
-        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
-            raise ValueError(f"{endpoint} is no http(s) URL")
-        self._timeout = timeout
-        self._tls = ssl.create_default_context(cafile=ca_file) if self._parts.scheme == "https" else None
-        self._idle: list[http.client.HTTPConnection] = []
-        self._lock = threading.Lock()
-
-    def send(
-        self, method: str, path: str, headers: Headers, body: bytes | Iterable[bytes] | None
-    ) -> tuple[int, dict[str, str], Iterable[bytes]]:
-        url = f"{self._parts.path.rstrip('/')}{path}"
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        fresh = connection is None
-        connection = connection or self._connect()
-        try:
-            return self._exchange(connection, method, url, headers, body)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            repeatable = body is None or isinstance(body, bytes)
-            if fresh or not repeatable:
-                raise Unavailable(f"{self._parts.netloc} does not answer: {error}") from error
-        # A kept connection may have been closed by the other side meanwhile.
-        connection = self._connect()
-        try:
-            return self._exchange(connection, method, url, headers, body)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise Unavailable(f"{self._parts.netloc} does not answer: {error}") from error
-
-    def _connect(self) -> http.client.HTTPConnection:
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._tls:
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
-
-    def _exchange(
-        self, connection: http.client.HTTPConnection, method: str, url: str, headers: Headers, body: Any
-    ) -> tuple[int, dict[str, str], Iterable[bytes]]:
-        chunked = body is not None and not isinstance(body, bytes)
-        connection.request(method, url, body=body, headers=dict(headers), encode_chunked=chunked)
-        response = connection.getresponse()
-        found = {name.lower(): value for name, value in response.getheaders()}
-        return response.status, found, self._chunks(connection, response)
-
-    def _chunks(
-        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
-    ) -> Iterator[bytes]:
-        try:
-            while chunk := response.read(1 << 20):
-                yield chunk
-            if response.length:
-                # Read in pieces, http.client takes a connection that broke off for the end.
-                raise Unavailable(f"{self._parts.netloc} broke off, {response.length} bytes before the end")
-        except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(f"{self._parts.netloc} broke off: {error}") from error
-        finally:
-            if response.isclosed() and not response.will_close:
-                with self._lock:
-                    self._idle.append(connection)
-            else:
-                connection.close()

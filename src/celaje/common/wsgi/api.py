@@ -70,7 +70,8 @@ class Api:
         self._app = falcon.App()
         self._app.req_options.strip_url_path_trailing_slash = True
         # Falcon has handlers of its own for its errors; ours speak the dialect.
-        self._app.add_error_handler((Exception, falcon.HTTPError), self._lost)
+        self._app.add_error_handler(Exception, self._lost)
+        self._app.add_error_handler(falcon.HTTPError, self._lost)
         self._actions: dict[str, list[Route]] = {}
         self._mount()
 
