@@ -6,31 +6,37 @@ row, else the class "default", else the option of [quota].
 
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
-from celaje.common.db import Transaction, fetch_all
+from celaje.common.db import Prepared, Transaction
 from celaje.compute.db.tables import QUOTA_CLASSES, QUOTAS, SERVERS
 from celaje.compute.errors import OverServerQuota
 
-_OWN = select(QUOTAS.c.user_id, QUOTAS.c.resource, QUOTAS.c.hard_limit).where(
-    QUOTAS.c.project_id == bindparam("project_id"), QUOTAS.c.user_id.in_(("", bindparam("user_id")))
+_OWN = Prepared(
+    select(QUOTAS.c.user_id, QUOTAS.c.resource, QUOTAS.c.hard_limit).where(
+        QUOTAS.c.project_id == bindparam("project"),
+        or_(QUOTAS.c.user_id == "", QUOTAS.c.user_id == bindparam("user")),
+    )
 )
-_DEFAULTS = select(QUOTA_CLASSES.c.resource, QUOTA_CLASSES.c.hard_limit).where(
-    QUOTA_CLASSES.c.class_name == "default"
+_DEFAULTS = Prepared(
+    select(QUOTA_CLASSES.c.resource, QUOTA_CLASSES.c.hard_limit).where(
+        QUOTA_CLASSES.c.class_name == "default"
+    )
 )
-_COUNT = select(
+_COUNTED = select(
     func.count().label("instances"),
     func.coalesce(func.sum(SERVERS.c.vcpus), 0).label("cores"),
     func.coalesce(func.sum(SERVERS.c.memory_mb), 0).label("ram"),
-).where(SERVERS.c.project_id == bindparam("project_id"), SERVERS.c.deleted.is_(False))
-_COUNT_OF_USER = _COUNT.where(SERVERS.c.user_id == bindparam("user_id"))
+).where(SERVERS.c.project_id == bindparam("project"), SERVERS.c.deleted.is_(False))
+_COUNT = Prepared(_COUNTED)
+_COUNT_OF_USER = Prepared(_COUNTED.where(SERVERS.c.user_id == bindparam("user")))
 
 
 def limits(tx: Transaction, conf: Any, project_id: str, user_id: str = "") -> dict[str, int]:
     """The limits in force for the project (and for one user in it, where there are such): -1 is none."""
     found = {name: int(conf.quota[name]) for name in conf.quota}
-    found |= {row["resource"]: row["hard_limit"] for row in fetch_all(tx, _DEFAULTS)}
-    own = tx.execute(_OWN, {"project_id": project_id, "user_id": user_id}).mappings().all()
+    found |= {row["resource"]: row["hard_limit"] for row in _DEFAULTS.all(tx)}
+    own = _OWN.all(tx, project=project_id, user=user_id)
     found |= {row["resource"]: row["hard_limit"] for row in own if not row["user_id"]}
     if user_id:
         found |= {row["resource"]: row["hard_limit"] for row in own if row["user_id"] == user_id}
@@ -39,9 +45,13 @@ def limits(tx: Transaction, conf: Any, project_id: str, user_id: str = "") -> di
 
 def usage(tx: Transaction, project_id: str, user_id: str = "") -> dict[str, int]:
     """Instances, cores and ram (MiB) in use."""
-    statement = _COUNT_OF_USER if user_id else _COUNT
-    parameters = {"project_id": project_id, **({"user_id": user_id} if user_id else {})}
-    return {key: int(value) for key, value in tx.execute(statement, parameters).mappings().one().items()}
+    row = (
+        _COUNT_OF_USER.one(tx, project=project_id, user=user_id)
+        if user_id
+        else _COUNT.one(tx, project=project_id)
+    )
+    assert row is not None
+    return {key: int(value) for key, value in row.items()}
 
 
 def check(tx: Transaction, conf: Any, project_id: str, asked: dict[str, int]) -> None:

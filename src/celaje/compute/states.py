@@ -5,12 +5,13 @@ two requests can never both win. The status of the API is derived as Nova derive
 """
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from celaje.common import clock
-from celaje.common.db import Transaction
+from celaje.common.db import Prepared, Transaction
 from celaje.common.states import Passing, State
 from celaje.compute.db.tables import SERVERS
 
@@ -127,17 +128,26 @@ def begin(
     """Put the server under the flow, if its states allow; False: they do not."""
     if task_state not in PASSING:
         raise ValueError(f"{task_state} is no task of a server")
-    statement = (
-        update(SERVERS)
-        .where(
-            SERVERS.c.id == server_id,
+    statement = _beginning(tuple(sorted(vm_states)), tuple(sorted(tasks, key=str)))
+    now = clock.now()
+    return statement.run(tx, row=server_id, task_state=task_state, flow_id=flow_id, updated_at=now) == 1
+
+
+@cache
+def _beginning(vm_states: tuple[str, ...], tasks: tuple[str | None, ...]) -> Prepared:
+    return Prepared(
+        update(SERVERS).where(
+            SERVERS.c.id == bindparam("row"),
             SERVERS.c.deleted.is_(False),
-            SERVERS.c.vm_state.in_(sorted(vm_states)),
+            SERVERS.c.vm_state.in_(vm_states),
             _in_tasks(tasks),
         )
-        .values(task_state=task_state, flow_id=flow_id, updated_at=clock.now())
     )
-    return tx.execute(statement).rowcount == 1
+
+
+_HELD = Prepared(
+    update(SERVERS).where(SERVERS.c.id == bindparam("row"), SERVERS.c.flow_id == bindparam("holder"))
+)
 
 
 def _in_tasks(tasks: Collection[str | None]) -> Any:
@@ -151,21 +161,13 @@ def _in_tasks(tasks: Collection[str | None]) -> Any:
 def settle(tx: Transaction, server_id: str, flow_id: str, **values: Any) -> bool:
     """The flow lets go of the server: no task, and `values` (vm_state, power_state, fault ...). False when
     another flow, a deletion, holds it meanwhile; then nothing is written."""
-    statement = (
-        update(SERVERS)
-        .where(SERVERS.c.id == server_id, SERVERS.c.flow_id == flow_id)
-        .values(task_state=None, flow_id=None, updated_at=clock.now(), **values)
-    )
-    return tx.execute(statement).rowcount == 1
+    values |= {"task_state": None, "flow_id": None, "updated_at": clock.now()}
+    return _HELD.run(tx, row=server_id, holder=flow_id, **values) == 1
 
 
 def progress(tx: Transaction, server_id: str, flow_id: str, task_state: str, **values: Any) -> bool:
     """The next task of the same flow; False when the flow holds the server no more."""
     if task_state not in PASSING:
         raise ValueError(f"{task_state} is no task of a server")
-    statement = (
-        update(SERVERS)
-        .where(SERVERS.c.id == server_id, SERVERS.c.flow_id == flow_id)
-        .values(task_state=task_state, updated_at=clock.now(), **values)
-    )
-    return tx.execute(statement).rowcount == 1
+    values |= {"task_state": task_state, "updated_at": clock.now()}
+    return _HELD.run(tx, row=server_id, holder=flow_id, **values) == 1

@@ -7,10 +7,10 @@ fit, and writes rows, quota check and flows in one transaction.
 import re
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from celaje.common import clock
-from celaje.common.db import Transaction, fetch_all, fetch_one
+from celaje.common.db import Prepared, Transaction, fetch_all, fetch_one
 from celaje.common.errors import Invalid, NotFound, OverQuota
 from celaje.common.wsgi import Request, Response
 from celaje.compute import quota
@@ -32,6 +32,10 @@ from celaje.compute.db.tables import (
 Body = dict[str, Any]
 
 _P = "os_compute_api:servers:create"
+_FLAVOR = Prepared(select(FLAVORS).where(FLAVORS.c.flavorid == bindparam("of_id")))
+_EXTRA_SPECS = Prepared(
+    select(FLAVOR_EXTRA_SPECS).where(FLAVOR_EXTRA_SPECS.c.flavor_id == bindparam("of_flavor"))
+)
 
 
 def create(request: Request) -> Response:
@@ -287,7 +291,7 @@ def _flavor_and_key(tx: Transaction, request: Request, wanted: Body) -> tuple[Bo
 def flavor_of(tx: Transaction, reference: str, project_id: str | None, is_admin: bool) -> Body:
     """The flavor as a server keeps it. A reference may be a URL that ends with the id. Raises Invalid."""
     flavorid = reference.rstrip("/").rpartition("/")[2]
-    found = fetch_one(tx, select(FLAVORS).where(FLAVORS.c.flavorid == flavorid))
+    found = _FLAVOR.one(tx, of_id=flavorid)
     if found is not None and not found["is_public"] and not is_admin:
         access = select(FLAVOR_ACCESS).where(
             FLAVOR_ACCESS.c.flavor_id == found["id"], FLAVOR_ACCESS.c.project_id == project_id
@@ -295,7 +299,7 @@ def flavor_of(tx: Transaction, reference: str, project_id: str | None, is_admin:
         found = found if fetch_one(tx, access) else None
     if found is None or found["disabled"]:
         raise Invalid(f"Flavor {flavorid} could not be found.")
-    specs = fetch_all(tx, select(FLAVOR_EXTRA_SPECS).where(FLAVOR_EXTRA_SPECS.c.flavor_id == found["id"]))
+    specs = _EXTRA_SPECS.all(tx, of_flavor=found["id"])
     names = ("flavorid", "name", "memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap", "rxtx_factor")
     return {
         **{name: found[name] for name in names},

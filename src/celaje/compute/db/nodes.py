@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from celaje.common import clock
-from celaje.common.db import Transaction, fetch_all, fetch_one
+from celaje.common.db import Prepared, Transaction, fetch_all
 from celaje.compute.db.tables import (
     AGGREGATE_HOSTS,
     AGGREGATE_METADATA,
@@ -38,14 +38,20 @@ _REPORTED = (
     "ram_allocation_ratio",
     "disk_allocation_ratio",
 )
-_BY_NAME = select(COMPUTE_NODES).where(
-    COMPUTE_NODES.c.host == bindparam("host"), COMPUTE_NODES.c.node == bindparam("node")
+_BY_NAME = Prepared(
+    select(COMPUTE_NODES).where(
+        COMPUTE_NODES.c.host == bindparam("of_host"), COMPUTE_NODES.c.node == bindparam("of_node")
+    )
+)
+_ZONE_OF = Prepared(
+    select(AGGREGATE_METADATA.c.value)
+    .join(AGGREGATE_HOSTS, AGGREGATE_HOSTS.c.aggregate_id == AGGREGATE_METADATA.c.aggregate_id)
+    .where(AGGREGATE_HOSTS.c.host == bindparam("of_host"), AGGREGATE_METADATA.c.key == "availability_zone")
 )
 
 
 def get(tx: Transaction, host: str, node: str) -> Row | None:
-    row = tx.execute(_BY_NAME, {"host": host, "node": node}).mappings().first()
-    return dict(row) if row is not None else None
+    return _BY_NAME.one(tx, of_host=host, of_node=node)
 
 
 def of_worker(tx: Transaction, worker: str) -> dict[tuple[str, str], Row]:
@@ -139,10 +145,4 @@ def disabled_hosts(tx: Transaction) -> list[str]:
 
 def zone_of(tx: Transaction, host: str, default: str) -> str:
     """The availability zone of a host: its aggregate's, else the default one."""
-    statement = (
-        select(AGGREGATE_METADATA.c.value)
-        .join(AGGREGATE_HOSTS, AGGREGATE_HOSTS.c.aggregate_id == AGGREGATE_METADATA.c.aggregate_id)
-        .where(AGGREGATE_HOSTS.c.host == host, AGGREGATE_METADATA.c.key == "availability_zone")
-    )
-    row = fetch_one(tx, statement)
-    return row["value"] if row else default
+    return _ZONE_OF.value(tx, of_host=host) or default

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_one
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all, fetch_one
 from celaje.compute.db.tables import (
     BLOCK_DEVICES,
     INTERFACES,
@@ -22,34 +22,61 @@ from celaje.compute.db.tables import (
 
 Row = dict[str, Any]
 
-_BY_ID = select(SERVERS).where(SERVERS.c.id == bindparam("id"))
-_INSERT = insert(SERVERS)
+_BY_ID = Prepared(select(SERVERS).where(SERVERS.c.id == bindparam("row")))
+_INSERT = Prepared(insert(SERVERS))
 _INSERT_METADATA = insert(SERVER_METADATA)
 _INSERT_TAGS = insert(SERVER_TAGS)
 _INSERT_DEVICES = insert(BLOCK_DEVICES)
 _INSERT_INTERFACES = insert(INTERFACES)
-_DEVICES_OF = (
+_DEVICES_OF = Prepared(
     select(BLOCK_DEVICES)
-    .where(BLOCK_DEVICES.c.server_id == bindparam("server_id"))
+    .where(BLOCK_DEVICES.c.server_id == bindparam("server"))
     .order_by(BLOCK_DEVICES.c.created_at, BLOCK_DEVICES.c.id)
 )
-_INTERFACES_OF = (
+_INTERFACES_OF = Prepared(
     select(INTERFACES)
-    .where(INTERFACES.c.server_id == bindparam("server_id"))
+    .where(INTERFACES.c.server_id == bindparam("server"))
     .order_by(INTERFACES.c.position, INTERFACES.c.created_at)
 )
+_METADATA_OF = Prepared(select(SERVER_METADATA).where(SERVER_METADATA.c.server_id == bindparam("server")))
+_TAGS_OF = Prepared(
+    select(SERVER_TAGS.c.tag)
+    .where(SERVER_TAGS.c.server_id == bindparam("server"))
+    .order_by(SERVER_TAGS.c.tag)
+)
+_GROUP_OF = Prepared(
+    select(SERVER_GROUPS)
+    .join(SERVER_GROUP_MEMBERS, SERVER_GROUP_MEMBERS.c.group_id == SERVER_GROUPS.c.id)
+    .where(SERVER_GROUP_MEMBERS.c.server_id == bindparam("server"))
+)
+_BURY = Prepared(
+    update(SERVERS)
+    .where(SERVERS.c.id == bindparam("row"))
+    .values(
+        deleted=True,
+        vm_state="deleted",
+        task_state=None,
+        flow_id=None,
+        power_state=0,
+        progress=0,
+        admin_password=None,
+    )
+)
+_BURY_OTHERS = [
+    Prepared(delete(table).where(table.c.server_id == bindparam("server")))
+    for table in (BLOCK_DEVICES, INTERFACES, SERVER_TAGS, SERVER_GROUP_MEMBERS)
+]
 
 
 def get(tx: Transaction, server_id: str) -> Row | None:
     """The server's row, deleted ones too."""
-    row = tx.execute(_BY_ID, {"id": server_id}).mappings().first()
-    return dict(row) if row is not None else None
+    return _BY_ID.one(tx, row=server_id)
 
 
 def create(
     tx: Transaction, row: Row, metadata: dict[str, str], tags: Iterable[str], devices: Sequence[Row]
 ) -> None:
-    tx.execute(_INSERT, row)
+    _INSERT.run(tx, **row)
     if metadata:
         tx.execute(
             _INSERT_METADATA, [{"server_id": row["id"], "key": k, "value": v} for k, v in metadata.items()]
@@ -69,7 +96,7 @@ def change(tx: Transaction, server_id: str, **values: Any) -> bool:
 
 
 def devices(tx: Transaction, server_id: str) -> list[Row]:
-    return [dict(row) for row in tx.execute(_DEVICES_OF, {"server_id": server_id}).mappings()]
+    return _DEVICES_OF.all(tx, server=server_id)
 
 
 def device_of_volume(tx: Transaction, server_id: str, volume_id: str) -> Row | None:
@@ -109,7 +136,7 @@ def remove_device(tx: Transaction, device_id: str) -> None:
 
 
 def interfaces(tx: Transaction, server_id: str) -> list[Row]:
-    return [dict(row) for row in tx.execute(_INTERFACES_OF, {"server_id": server_id}).mappings()]
+    return _INTERFACES_OF.all(tx, server=server_id)
 
 
 def interface(tx: Transaction, server_id: str, port_id: str) -> Row | None:
@@ -162,8 +189,7 @@ def remove_interface(tx: Transaction, server_id: str, port_id: str) -> None:
 
 
 def metadata(tx: Transaction, server_id: str) -> dict[str, str]:
-    found = fetch_all(tx, select(SERVER_METADATA).where(SERVER_METADATA.c.server_id == server_id))
-    return {row["key"]: row["value"] for row in found}
+    return {row["key"]: row["value"] for row in _METADATA_OF.all(tx, server=server_id)}
 
 
 def set_metadata(tx: Transaction, server_id: str, items: dict[str, str], replace: bool) -> dict[str, str]:
@@ -186,8 +212,7 @@ def remove_metadata(tx: Transaction, server_id: str, key: str) -> bool:
 
 
 def tags(tx: Transaction, server_id: str) -> list[str]:
-    statement = select(SERVER_TAGS.c.tag).where(SERVER_TAGS.c.server_id == server_id)
-    return sorted(row["tag"] for row in fetch_all(tx, statement))
+    return [row["tag"] for row in _TAGS_OF.all(tx, server=server_id)]
 
 
 def set_tags(tx: Transaction, server_id: str, wanted: Iterable[str]) -> None:
@@ -205,12 +230,7 @@ def remove_tag(tx: Transaction, server_id: str, tag: str) -> bool:
 
 def group_of(tx: Transaction, server_id: str) -> Row | None:
     """The server group that the server is a member of."""
-    statement = (
-        select(SERVER_GROUPS)
-        .join(SERVER_GROUP_MEMBERS, SERVER_GROUP_MEMBERS.c.group_id == SERVER_GROUPS.c.id)
-        .where(SERVER_GROUP_MEMBERS.c.server_id == server_id)
-    )
-    return fetch_one(tx, statement)
+    return _GROUP_OF.one(tx, server=server_id)
 
 
 def group_hosts(tx: Transaction, group_id: str, but: str) -> dict[str, int]:
@@ -274,22 +294,6 @@ def device_for_worker(row: Row) -> Row:
 def bury(tx: Transaction, server_id: str) -> None:
     """The server is gone: its row stays for administrators, what belonged to it goes."""
     now = clock.now()
-    tx.execute(
-        update(SERVERS)
-        .where(SERVERS.c.id == server_id)
-        .values(
-            deleted=True,
-            deleted_at=now,
-            terminated_at=now,
-            updated_at=now,
-            vm_state="deleted",
-            task_state=None,
-            flow_id=None,
-            power_state=0,
-            progress=0,
-            admin_password=None,
-        )
-    )
-    for table in (BLOCK_DEVICES, INTERFACES, SERVER_TAGS):
-        tx.execute(delete(table).where(table.c.server_id == server_id))
-    tx.execute(delete(SERVER_GROUP_MEMBERS).where(SERVER_GROUP_MEMBERS.c.server_id == server_id))
+    _BURY.run(tx, row=server_id, deleted_at=now, terminated_at=now, updated_at=now)
+    for statement in _BURY_OTHERS:
+        statement.run(tx, server=server_id)
