@@ -1,0 +1,399 @@
+"""What people do with a cloud, each with what it needs, what it promises, and how its traces are removed.
+
+`prepare` makes the preconditions, `act` is one request, `kept` says what the promise of a 2xx is, `never` what
+holds instead when the caller got no promise and nothing happened. `clean` removes all of it again, which a
+resource that a crash has left behind must allow.
+"""
+
+from typing import Any
+
+from tests.cloud import Answer, Client, until
+from tests.crash.lives import Lives
+from tests.crash.soundness import until_quiet
+
+NOVA = {"X-OpenStack-Nova-API-Version": "2.100"}
+CINDER = {"OpenStack-API-Version": "volume 3.71"}
+
+Made = dict[str, Any]
+
+
+class Story:
+    """Requests on the present life of a cloud, as one user."""
+
+    def __init__(self, lives: Lives):
+        self.lives = lives
+
+    @property
+    def compute(self) -> Client:
+        return self.lives.cloud.clients["compute"]
+
+    @property
+    def volume(self) -> Client:
+        return self.lives.cloud.clients["volume"]
+
+    @property
+    def network(self) -> Client:
+        return self.lives.cloud.clients["network"]
+
+    @property
+    def image(self) -> Client:
+        return self.lives.cloud.clients["image"]
+
+    def quiet(self) -> None:
+        until_quiet(self.lives.cloud)
+
+    # Images and networks: made once, used by all.
+
+    def image_id(self) -> str:
+        found = self.image.get("/v2/images?name=tiny").ok()["images"]
+        if found:
+            return found[0]["id"]
+        body = {"name": "tiny", "disk_format": "raw", "container_format": "bare"}
+        image = self.image.post("/v2/images", body).ok(201)
+        octets = {"Content-Type": "application/octet-stream"}
+        sent = self.image.request("PUT", f"/v2/images/{image['id']}/file", raw=b"\0" * 512, headers=octets)
+        assert sent.status == 204, sent.body
+        return image["id"]
+
+    def network_id(self) -> str:
+        return self.network.get("/v2.0/networks?name=private").ok()["networks"][0]["id"]
+
+    # Servers.
+
+    def ask_for_server(self, name: str, **wanted: Any) -> Answer:
+        body = {
+            "name": name,
+            "flavorRef": "42",
+            "imageRef": self.image_id(),
+            "networks": [{"uuid": self.network_id()}],
+            **wanted,
+        }
+        return self.compute.post("/v2.1/servers", {"server": body}, headers=NOVA)
+
+    def new_server(self, name: str, **wanted: Any) -> str:
+        server_id = self.ask_for_server(name, **wanted).ok(202)["server"]["id"]
+        self.quiet()
+        assert self.server(server_id)["status"] == "ACTIVE", self.server(server_id).get("fault")
+        return server_id
+
+    def server(self, server_id: str) -> Made | None:
+        answer = self.compute.get(f"/v2.1/servers/{server_id}", headers=NOVA)
+        return None if answer.status == 404 else answer.ok(200)["server"]
+
+    def servers(self) -> list[Made]:
+        return self.compute.get("/v2.1/servers/detail", headers=NOVA).ok(200)["servers"]
+
+    def delete_server(self, server_id: str) -> Answer:
+        return self.compute.delete(f"/v2.1/servers/{server_id}", headers=NOVA)
+
+    def act_on_server(self, server_id: str, action: str, value: Any = None) -> Answer:
+        return self.compute.post(f"/v2.1/servers/{server_id}/action", {action: value}, headers=NOVA)
+
+    # Volumes.
+
+    def ask_for_volume(self, name: str, **wanted: Any) -> Answer:
+        return self.volume.post("/v3/volumes", {"volume": {"name": name, "size": 1, **wanted}}, headers=CINDER)
+
+    def new_volume(self, name: str, **wanted: Any) -> str:
+        volume_id = self.ask_for_volume(name, **wanted).ok(202)["volume"]["id"]
+        self.quiet()
+        assert self.show_volume(volume_id)["status"] == "available"
+        return volume_id
+
+    def show_volume(self, volume_id: str) -> Made | None:
+        answer = self.volume.get(f"/v3/volumes/{volume_id}", headers=CINDER)
+        return None if answer.status == 404 else answer.ok(200)["volume"]
+
+    def volumes(self) -> list[Made]:
+        return self.volume.get("/v3/volumes/detail", headers=CINDER).ok(200)["volumes"]
+
+    def act_on_volume(self, volume_id: str, action: str, value: Any) -> Answer:
+        return self.volume.post(f"/v3/volumes/{volume_id}/action", {action: value}, headers=CINDER)
+
+    def snapshots(self) -> list[Made]:
+        return self.volume.get("/v3/snapshots", headers=CINDER).ok(200)["snapshots"]
+
+    def attach(self, server_id: str, volume_id: str) -> Answer:
+        return self.compute.post(
+            f"/v2.1/servers/{server_id}/os-volume_attachments",
+            {"volumeAttachment": {"volumeId": volume_id}},
+            headers=NOVA,
+        )
+
+    def detach(self, server_id: str, volume_id: str) -> Answer:
+        return self.compute.delete(f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}", headers=NOVA)
+
+    def attached_pair(self) -> Made:
+        server_id, volume_id = self.new_server("vm"), self.new_volume("disk")
+        assert self.attach(server_id, volume_id).ok()
+        self.quiet()
+        assert self.show_volume(volume_id)["status"] == "in-use"
+        return {"server": server_id, "volume": volume_id}
+
+    def clear(self) -> None:
+        """Delete every server, snapshot and volume, in the way a user does; nothing may be left."""
+        for server in self.servers():
+            assert self.delete_server(server["id"]).status == 204, server
+        self.quiet()
+        for snapshot in self.snapshots():
+            self.volume.delete(f"/v3/snapshots/{snapshot['id']}", headers=CINDER).ok(202)
+        self.quiet()
+        for volume in self.volumes():
+            self.volume.delete(f"/v3/volumes/{volume['id']}", headers=CINDER).ok(202)
+        self.quiet()
+        left = [*self.servers(), *self.snapshots(), *self.volumes()]
+        assert not left, f"what a user has deleted is still there: {left}"
+
+
+def promise(condition: Any, words: str, *shown: Any) -> None:
+    assert condition, f"promised and not kept: {words}: {shown}"
+
+
+class CreateVolume:
+    image = False
+
+    def prepare(self, story: Story) -> Made:
+        return {"imageRef": story.image_id()} if self.image else {}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.ask_for_volume("new", **made)
+
+    def kept(self, story: Story, made: Made) -> None:
+        promise([one["status"] for one in story.volumes()] == ["available"], "a volume", story.volumes())
+
+    def never(self, story: Story, made: Made) -> bool:
+        return story.volumes() == []
+
+
+class CreateVolumeFromImage(CreateVolume):
+    image = True
+
+
+class CreateServer:
+    def prepare(self, story: Story) -> Made:
+        return {}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.ask_for_server("new")
+
+    def kept(self, story: Story, made: Made) -> None:
+        found = story.servers()
+        promise([one["status"] for one in found] == ["ACTIVE"], "a server", found)
+        promise(len(found[0]["addresses"]["private"]) == 1, "one address", found)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return story.servers() == []
+
+
+class CreateServerOnVolume(CreateServer):
+    """Boots from a volume that is made for it and goes with it."""
+
+    def act(self, story: Story, made: Made) -> Answer:
+        device = {
+            "boot_index": 0,
+            "uuid": story.image_id(),
+            "source_type": "image",
+            "destination_type": "volume",
+            "volume_size": 1,
+            "delete_on_termination": True,
+        }
+        return story.ask_for_server("new", block_device_mapping_v2=[device])
+
+    def kept(self, story: Story, made: Made) -> None:
+        super().kept(story, made)
+        promise([one["status"] for one in story.volumes()] == ["in-use"], "one volume", story.volumes())
+
+    def never(self, story: Story, made: Made) -> bool:
+        return story.servers() == [] and story.volumes() == []
+
+
+class Attach:
+    def prepare(self, story: Story) -> Made:
+        return {"server": story.new_server("vm"), "volume": story.new_volume("disk")}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.attach(made["server"], made["volume"])
+
+    def kept(self, story: Story, made: Made) -> None:
+        volume = story.show_volume(made["volume"])
+        promise(volume["status"] == "in-use", "in-use", volume)
+        promise([one["server_id"] for one in volume["attachments"]] == [made["server"]], "attached", volume)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return story.show_volume(made["volume"])["status"] == "available"
+
+
+class Detach:
+    def prepare(self, story: Story) -> Made:
+        return story.attached_pair()
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.detach(made["server"], made["volume"])
+
+    def kept(self, story: Story, made: Made) -> None:
+        volume = story.show_volume(made["volume"])
+        promise(volume["status"] == "available", "available", volume)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return story.show_volume(made["volume"])["status"] == "in-use"
+
+
+class Extend:
+    status = "available"
+
+    def prepare(self, story: Story) -> Made:
+        return {"volume": story.new_volume("disk")}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.act_on_volume(made["volume"], "os-extend", {"new_size": 2})
+
+    def kept(self, story: Story, made: Made) -> None:
+        volume = story.show_volume(made["volume"])
+        promise((volume["size"], volume["status"]) == (2, self.status), "2 GiB", volume)
+
+    def never(self, story: Story, made: Made) -> bool:
+        volume = story.show_volume(made["volume"])
+        return (volume["size"], volume["status"]) == (1, self.status)
+
+
+class ExtendAttached(Extend):
+    status = "in-use"
+
+    def prepare(self, story: Story) -> Made:
+        return story.attached_pair()
+
+    def kept(self, story: Story, made: Made) -> None:
+        super().kept(story, made)
+        guests = story.lives.cloud.running["compute"].compute_worker.driver.state.servers
+        seen = guests[made["server"]]["volumes"][made["volume"]].get("size")
+        promise(seen == 2 << 30, "the guest sees 2 GiB", seen)
+
+
+class DeleteServer:
+    """With a volume attached, which stays."""
+
+    def prepare(self, story: Story) -> Made:
+        return story.attached_pair()
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.delete_server(made["server"])
+
+    def kept(self, story: Story, made: Made) -> None:
+        promise(story.server(made["server"]) is None, "deleted", story.server(made["server"]))
+        volume = story.show_volume(made["volume"])
+        promise(volume["status"] == "available", "its volume is free", volume)
+
+    def never(self, story: Story, made: Made) -> bool:
+        server, volume = story.server(made["server"]), story.show_volume(made["volume"])
+        return server is not None and (server["status"], volume["status"]) == ("ACTIVE", "in-use")
+
+
+class DeleteServerWithItsVolume(DeleteServer):
+    """The volume goes with the server."""
+
+    def prepare(self, story: Story) -> Made:
+        made = story.attached_pair()
+        story.compute.put(
+            f"/v2.1/servers/{made['server']}/os-volume_attachments/{made['volume']}",
+            {"volumeAttachment": {"volumeId": made["volume"], "delete_on_termination": True}},
+            headers=NOVA,
+        ).ok(202)
+        return made
+
+    def kept(self, story: Story, made: Made) -> None:
+        promise(story.server(made["server"]) is None, "deleted", story.server(made["server"]))
+        promise(story.show_volume(made["volume"]) is None, "its volume too", story.volumes())
+
+
+class DeleteVolume:
+    def prepare(self, story: Story) -> Made:
+        return {"volume": story.new_volume("disk")}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.volume.delete(f"/v3/volumes/{made['volume']}", headers=CINDER)
+
+    def kept(self, story: Story, made: Made) -> None:
+        promise(story.volumes() == [], "deleted", story.volumes())
+
+    def never(self, story: Story, made: Made) -> bool:
+        volume = story.show_volume(made["volume"])
+        return volume is not None and volume["status"] == "available"
+
+
+class CreateSnapshot:
+    def prepare(self, story: Story) -> Made:
+        return {"volume": story.new_volume("disk")}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        body = {"snapshot": {"volume_id": made["volume"], "name": "copy"}}
+        return story.volume.post("/v3/snapshots", body, headers=CINDER)
+
+    def kept(self, story: Story, made: Made) -> None:
+        found = story.snapshots()
+        promise([one["status"] for one in found] == ["available"], "a snapshot", found)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return story.snapshots() == []
+
+
+class DeleteSnapshot(CreateSnapshot):
+    def prepare(self, story: Story) -> Made:
+        made = super().prepare(story)
+        made["snapshot"] = super().act(story, made).ok(202)["snapshot"]["id"]
+        story.quiet()
+        return made
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.volume.delete(f"/v3/snapshots/{made['snapshot']}", headers=CINDER)
+
+    def kept(self, story: Story, made: Made) -> None:
+        promise(story.snapshots() == [], "deleted", story.snapshots())
+
+    def never(self, story: Story, made: Made) -> bool:
+        return [one["status"] for one in story.snapshots()] == ["available"]
+
+
+class Stop:
+    def prepare(self, story: Story) -> Made:
+        return {"server": story.new_server("vm")}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.act_on_server(made["server"], "os-stop")
+
+    def kept(self, story: Story, made: Made) -> None:
+        server = story.server(made["server"])
+        promise(server["status"] == "SHUTOFF", "stopped", server)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return story.server(made["server"])["status"] == "ACTIVE"
+
+
+class PlugInterface:
+    def prepare(self, story: Story) -> Made:
+        return {"server": story.new_server("vm")}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.compute.post(
+            f"/v2.1/servers/{made['server']}/os-interface",
+            {"interfaceAttachment": {"net_id": story.network_id()}},
+            headers=NOVA,
+        )
+
+    def kept(self, story: Story, made: Made) -> None:
+        found = story.server(made["server"])["addresses"]["private"]
+        promise(len(found) == 2, "a second address", found)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return len(story.server(made["server"])["addresses"]["private"]) == 1
+
+
+OPERATIONS = {
+    one.__name__: one()
+    for one in (
+        CreateVolume, CreateVolumeFromImage, CreateServer, CreateServerOnVolume, Attach, Detach, Extend,
+        ExtendAttached, DeleteServer, DeleteServerWithItsVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot,
+        Stop, PlugInterface,
+    )
+}  # fmt: skip
+
+__all__ = ["OPERATIONS", "Story", "until"]
