@@ -59,6 +59,7 @@ class Cloud:
     def __post_init__(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.secrets = Secrets(self.state / "secrets.json")
+        self.secrets.make(("admin", *SERVICE_USERS.values(), *EXAMPLE_USERS))
         keys = KeyRepository(self.state / "keys" / "fernet")
         keys.create()
         self.tokens = Tokens(keys)
@@ -80,6 +81,10 @@ class Cloud:
 
     def kill(self) -> None:
         """As `kill -9`: tests of crashes end a cloud so, and start another on the same state."""
+        # All die at once: a flow that still ran would take the death of another service for a refusal.
+        for service in self.running.values():
+            if service.engine:
+                service.engine.kill()
         for service in self.running.values():
             service.kill()
         self.bus.close()
@@ -138,7 +143,7 @@ class Cloud:
 
         names = (*SERVICE_USERS.values(), *EXAMPLE_USERS)
         users = {user: self.secrets.password(user) for user in names}
-        bootstrap(service, self.secrets.password("admin"), self.url, users)
+        bootstrap(service, self.secrets.password("admin"), self.url, users, self.secrets.generated)
 
 
 def service_class(name: str) -> type[Service]:
