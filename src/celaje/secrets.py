@@ -3,6 +3,7 @@
 Kept in one file that only its owner may read; several machines have them in their configuration instead.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ class Secrets:
     def __init__(self, file: Path):
         self._file = file
         self._passwords: dict[str, str] = {}
+        # Whose password is surely random: the file may hold one that a person has chosen.
+        self.generated: set[str] = set()
         if file.exists():
             try:
                 self._passwords = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
@@ -24,7 +27,13 @@ class Secrets:
 
     def password(self, user: str) -> str:
         """The user's password; a new one at the first call."""
-        if user not in self._passwords:
-            self._passwords[user] = clock.new_token(18)
-            write_secret(self._file, msgspec.json.encode(self._passwords))
+        self.make([user])
         return self._passwords[user]
+
+    def make(self, users: Iterable[str]) -> None:
+        """Passwords for all of `users` that have none, written down at once."""
+        new = [user for user in users if user not in self._passwords]
+        if new:
+            self._passwords.update((user, clock.new_token(18)) for user in new)
+            self.generated.update(new)
+            write_secret(self._file, msgspec.json.encode(self._passwords))

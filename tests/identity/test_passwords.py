@@ -90,3 +90,14 @@ def test_hashes_at_one_time_are_bounded(passwords, monkeypatch):
     for thread in threads:
         thread.join(10)
     assert 1 <= most <= 2
+
+
+def test_secrets_made_at_random_are_kept_as_digests(passwords, counted):
+    secret = clock.new_token(18)
+    one, other = passwords.digest(secret), passwords.digest(secret)
+    assert one.startswith("$hmac-sha256$") and secret not in one
+    assert one != other
+    assert passwords.verify(secret, one)
+    assert not passwords.verify(secret + "x", one)
+    assert not passwords.verify(secret, one[:-4] + "AAA=")
+    assert not counted

@@ -1,13 +1,14 @@
 """The cloud of `celaje up`: started, seeded, described in clouds.yaml, announced, and ended."""
 
+import json
 import logging
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from celaje import __version__
 from celaje.cli import drivers
@@ -92,9 +93,8 @@ class AllInOne:
             }
             for name, user, project in (("celaje", "admin", "admin"), ("celaje-demo", "demo", "demo"))
         }
-        write_secret(
-            self._directory.clouds_yaml, yaml.safe_dump({"clouds": clouds}, sort_keys=False).encode()
-        )
+        text = "clouds:\n" + "".join(_yaml(clouds, "  "))
+        write_secret(self._directory.clouds_yaml, text.encode())
 
     def _welcome(self) -> None:
         took = time.monotonic() - self._began
@@ -120,3 +120,14 @@ class AllInOne:
             "",
         ]
         click.echo("\n".join(lines))
+
+
+def _yaml(mapping: dict[str, Any], indent: str) -> Iterator[str]:
+    """Nested mappings of strings: too little to load a YAML library for at each start."""
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            yield f"{indent}{key}:\n"
+            yield from _yaml(value, indent + "  ")
+        else:
+            # A JSON string is a YAML string.
+            yield f"{indent}{key}: {json.dumps(value)}\n"

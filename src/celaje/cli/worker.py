@@ -4,6 +4,7 @@ Starts the cloud, seeds it, writes clouds.yaml, prints the welcome, and hands gr
 """
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -36,6 +37,7 @@ class Loader:
 
     def _start(self) -> Any:
         _die_with_parent(self._settings["parent"])
+        _prepare_memory()
         # Until the server takes the signals over, Ctrl-C just ends the start.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         from celaje.cli.all_in_one import AllInOne
@@ -70,6 +72,14 @@ def _die_with_parent(parent: int) -> None:
         raise Failure("The command was stopped while the cloud was starting.")
 
 
+def _prepare_memory() -> None:
+    """Nothing that a start makes is garbage, so the collector waits until it is over. And the C library
+    gives large blocks back: a password's hash takes 19 MiB for an instant, which it would keep per thread."""
+    gc.disable()
+    mmap_threshold = -3
+    ctypes.CDLL(None).mallopt(mmap_threshold, 4 << 20)
+
+
 def _at_exit(stop: Any) -> None:
     # A process started by multiprocessing runs no atexit hooks; its finalizers are the place.
     util.Finalize(None, stop, exitpriority=100)
@@ -77,11 +87,10 @@ def _at_exit(stop: Any) -> None:
 
 def _quicken() -> None:
     """What is there now stays: the garbage collector need not walk it at each list of a thousand rows."""
-    import gc
-
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
     # Handlers hold the interpreter lock only briefly; 5 ms slices would make small answers wait for big ones.
     sys.setswitchinterval(0.002)
     threading.current_thread().name = "server"

@@ -4,7 +4,7 @@ Called at every start of an all-in-one cloud, and by the operator's first step o
 missing, changes nobody's password, and brings the endpoints' URLs up to date.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -60,17 +60,19 @@ CATALOG = (
 INTERFACES = ("public", "internal", "admin")
 
 
-def bootstrap(service: Any, admin_password: str, public_url: str, passwords: Mapping[str, str]) -> None:
+def bootstrap(
+    service: Any,
+    admin_password: str,
+    public_url: str,
+    passwords: Mapping[str, str],
+    generated: Collection[str] = (),
+) -> None:
     """`passwords` has one for each service user, and for demo and alt_demo where they are not to have the
-    admin's, as DevStack does it. `public_url` has no slash at its end."""
+    admin's, as DevStack does it; `generated` are the users whose password was made at random (and has at
+    least 128 bits). `public_url` has no slash at its end."""
     wanted = dict.fromkeys(HUMANS, admin_password) | dict(passwords)
     known = service.database.read(_user_ids)
-    # Hashing is slow on purpose: outside of the transaction, on all cores, and only for new users.
-    missing = [name for name in wanted if name not in known]
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        hashes = dict(
-            zip(missing, pool.map(service.passwords.hash, (wanted[n] for n in missing)), strict=True)
-        )
+    hashes = _hashes(service, {name: wanted[name] for name in wanted if name not in known}, generated)
 
     def unit(tx: Transaction) -> None:
         _domain(tx)
@@ -90,6 +92,17 @@ def bootstrap(service: Any, admin_password: str, public_url: str, passwords: Map
         service.inference.changed_by(tx)
 
     service.database.write(unit)
+
+
+def _hashes(service: Any, passwords: Mapping[str, str], generated: Collection[str]) -> dict[str, str]:
+    """Hashing is slow on purpose: outside of the transaction, on all cores, and only for new users."""
+    found = {name: service.passwords.digest(passwords[name]) for name in passwords if name in generated}
+    chosen = [name for name in passwords if name not in generated]
+    if chosen:
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            hashes = pool.map(service.passwords.hash, (passwords[name] for name in chosen))
+            found.update(zip(chosen, hashes, strict=True))
+    return found
 
 
 def _user_ids(tx: Transaction) -> dict[str, str]:

@@ -54,6 +54,12 @@ def _user(request: Request, given: str | None) -> str:
     return user
 
 
+def _certificates() -> Any:
+    from celaje.compute import certificates
+
+    return certificates
+
+
 def create(request: Request) -> Response:
     given = request.body["keypair"]
     user = _user(request, given.get("user_id"))
@@ -61,10 +67,10 @@ def create(request: Request) -> Response:
     made = None
     if "public_key" in given:
         public_key = given["public_key"]
-        read = keys.ssh_fingerprint if kind == "ssh" else keys.x509_fingerprint
+        read = keys.ssh_fingerprint if kind == "ssh" else _certificates().fingerprint
         fingerprint = read(public_key)
     else:
-        made = keys.make_ssh() if kind == "ssh" else keys.make_x509(user)
+        made = keys.make_ssh() if kind == "ssh" else _certificates().make(user)
         public_key, fingerprint = made.public_key, made.fingerprint
     values = {
         "user_id": user,
