@@ -4,12 +4,18 @@ Workers have no database: what they report comes here. What the flows work with 
 """
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
+from sqlalchemy import update
+
+from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.service import Conductor
 from celaje.compute.conductor.guests import GuestReports
+from celaje.compute.conductor.publish_nodes import batched
 from celaje.compute.db import nodes
+from celaje.compute.db.tables import SERVICES
 from celaje.compute.rpc import ComputeSchedulerMessages, ComputeWorkerMessages
 
 log = logging.getLogger(__name__)
@@ -55,20 +61,13 @@ class ComputeConductor(Conductor):
         self.scheduler.update_aggregates(aggregates=aggregates, disabled=disabled, providers=providers)
 
     def _note_hosts(self, tx: Transaction, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> bool:
-        """Services and nodes of one worker; True when a host is new to the schedulers' providers."""
+        """Services and nodes of one worker; true when a host came up."""
         known = nodes.of_worker(tx, worker)
         to_publish = {}
+        came_up = self._note_services(tx, worker, boot, hosts)
+        if came_up:
+            self.flows.wake(tx, f"compute.{worker}")
         for host, report in hosts.items():
-            came_up = self.records.report(
-                tx,
-                binary="nova-compute",
-                host=host,
-                topic="compute",
-                availability_zone=self.conf.default_availability_zone,
-                details={"boot": boot, "worker": worker},
-            )
-            if came_up:
-                self.flows.wake(tx, f"compute.{worker}")
             for node, resources in report["nodes"].items():
                 row = nodes.put(tx, known.get((host, node)), host, node, _row(worker, report, resources))
                 inventory = nodes.inventory_of(row, self.reserved)
@@ -79,7 +78,34 @@ class ComputeConductor(Conductor):
                 tx, "nodes.publish", resource=("worker", worker), arguments={"nodes": to_publish}
             )
             nodes.take_to_publish(tx, list(to_publish), flow_id)
-        return False
+        return came_up
+
+    def _note_services(self, tx: Transaction, worker: str, boot: str, hosts: Collection[str]) -> bool:
+        """A service record a host; true when one was not up. The many that were are noted at once."""
+        details = {"boot": boot, "worker": worker}
+        rows = {row["host"]: row for row in self.records.list(tx, binary="nova-compute")}
+        alive = [
+            host
+            for host in hosts
+            if host in rows and rows[host]["details"] == details and self.records.is_up(rows[host])
+        ]
+        for some in batched(alive, 500):
+            tx.execute(
+                update(SERVICES)
+                .where(SERVICES.c.binary == "nova-compute", SERVICES.c.host.in_(some))
+                .values(last_seen_at=clock.now(), report_count=SERVICES.c.report_count + 1)
+            )
+        came_up = False
+        for host in sorted(set(hosts) - set(alive)):
+            came_up |= self.records.report(
+                tx,
+                binary="nova-compute",
+                host=host,
+                topic="compute",
+                availability_zone=self.conf.default_availability_zone,
+                details=details,
+            )
+        return came_up
 
 
 def _row(worker: str, report: dict[str, Any], resources: dict[str, Any]) -> dict[str, Any]:
