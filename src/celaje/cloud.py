@@ -100,6 +100,21 @@ class Cloud:
         overrides = {("api", "public_endpoint"): f"{self.url}/{name}", **self.overrides.get(name, {})}
         return load(name, options, self.files, self.dirs, overrides=overrides, defaults=defaults)
 
+    def unknown_keys(self) -> list[str]:
+        """Keys in the configuration files that no service reads, each with the nearest real one. Raises
+        ConfigurationError instead where strict_config is on."""
+        known = [importlib.import_module(f"celaje.{name}.conf").OPTIONS for name in self.services]
+        conf = self.configuration(self.services[0])
+        if not conf.loaded_files:
+            return []
+        backends: list[Any] = []
+        if "volume" in self.services:
+            from celaje.volume.backends import backend_options
+
+            backends = backend_options()
+        conf.check_keys(known, backends)
+        return [str(item) for item in conf.unknown_keys(known, backends)]
+
     def transport_to(self, service_type: str) -> InProcessTransport:
         return InProcessTransport(lambda: self._api(service_type), f"/{service_type}")
 

@@ -44,6 +44,7 @@ class AllInOne:
 
     def start(self) -> None:
         self._begin_log()
+        self._unknown = self._cloud.unknown_keys()
         self._cloud.start()
         Seeds(self._cloud).sow()
         self._write_clouds_yaml()
@@ -103,6 +104,8 @@ class AllInOne:
         lines += [f"  {dim(f'{name:10}')}{self._url}/{name}" for name in self._cloud.running]
         lines += ["", *(f"  {dim(f'{what:10}')}{why}" for what, why in self._choice.lines)]
         lines += [f"  {dim('state     ')}{self._directory.path}"]
+        if self._unknown:
+            lines += ["", *(click.style(f"  {warning}", fg="yellow") for warning in self._unknown)]
         lines += [
             "",
             "  In another terminal:",

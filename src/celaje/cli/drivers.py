@@ -1,5 +1,6 @@
 """Which drivers an all-in-one cloud gets, and why: what the machine can do decides, the welcome tells it."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,29 +14,48 @@ _INSTALL = "On Debian: apt-get install qemu-system-x86 qemu-utils"
 
 @dataclass
 class Choice:
-    """`overrides` by service; `lines` are (what, why) pairs for the welcome."""
+    """`kind` is "real" or "fake"; `overrides` by service; `lines` are (what, why) pairs for the welcome."""
 
+    kind: str
     overrides: dict[str, Values] = field(default_factory=dict)
     lines: list[tuple[str, str]] = field(default_factory=list)
 
 
 def choose(wanted: str, hosts: int, state: Path) -> Choice:
-    """`wanted` is "real", "fake", or "auto" for what works here. Raises Failure for "real" without QEMU."""
+    """`wanted` is "real", "fake", or "auto" for what the state directory was begun with, or what works here.
+    Raises Failure for "real" without QEMU, and for drivers that do not know what the state holds."""
+    record = state / "drivers.json"
+    begun = json.loads(record.read_text()) if record.exists() else None
+    if begun and wanted not in ("auto", begun["drivers"]):
+        raise Failure(
+            f"The cloud in {state} was begun with {begun['drivers']} drivers; {wanted} ones do not know its "
+            "disks and guests.",
+            "Leave --drivers out, or start another cloud with --state DIR.",
+        )
+    choice = _choose(begun["drivers"] if begun else wanted, begun["hosts"] if begun else hosts, state)
+    if not begun:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        record.write_text(json.dumps({"drivers": choice.kind, "hosts": hosts}))
+    return choice
+
+
+def _choose(wanted: str, hosts: int, state: Path) -> Choice:
     if wanted == "fake":
-        return _simulated(hosts, "asked for")
+        return _simulated(hosts, "", state)
     from celaje.compute.drivers.qemu import probe
 
     findings = probe.probe(state / "compute" / "qemu")
     if findings.usable:
         return _real(findings)
-    reason = findings.words[0] if findings.words else "QEMU was not found"
+    reason = " ".join(findings.words)
     if wanted == "real":
         raise Failure(f"Real guests cannot run here: {reason}", _INSTALL)
-    return _simulated(hosts, f"{reason} {_INSTALL}")
+    return _simulated(hosts, f": {reason} {_INSTALL}", state)
 
 
 def _real(findings: Any) -> Choice:
     return Choice(
+        kind="real",
         overrides={
             # User-mode networks have no metadata service: keys and user data come on a drive.
             "compute": {(None, "compute_driver"): "qemu", (None, "force_config_drive"): True},
@@ -43,29 +63,28 @@ def _real(findings: Any) -> Choice:
             "network": {(None, "network_driver"): "user"},
         },
         lines=[
-            ("guests", f"QEMU {findings.version}, {_accelerator(findings)}"),
+            *[("guests" if number == 0 else "", line) for number, line in enumerate(findings.words)],
             ("volumes", "files in the state directory, attached by path"),
             ("network", "QEMU user mode: guests reach out, but not each other"),
         ],
     )
 
 
-def _accelerator(findings: Any) -> str:
-    if findings.accelerator == "kvm":
-        return "KVM (a probe guest ran)"
-    return f"emulated (TCG): {findings.words[-1]}" if findings.words else "emulated (TCG)"
-
-
-def _simulated(hosts: int, reason: str) -> Choice:
+def _simulated(hosts: int, why: str, state: Path) -> Choice:
     names = ["celaje"] if hosts == 1 else [f"host-{number:04d}" for number in range(1, hosts + 1)]
     return Choice(
+        kind="fake",
         overrides={
             "compute": {(None, "compute_driver"): "fake", (None, "fake_hosts"): names},
-            "volume": {(None, "enabled_backends"): ["fake"], ("fake", "volume_driver"): "fake"},
+            "volume": {
+                (None, "enabled_backends"): ["fake"],
+                ("fake", "volume_driver"): "fake",
+                ("fake", "fake_state_path"): str(state / "volume" / "simulated.json"),
+            },
             "network": {(None, "network_driver"): "fake"},
         },
         lines=[
-            ("guests", f"simulated, {hosts} host{'s' if hosts > 1 else ''} ({reason})"),
+            ("guests", f"simulated, {hosts} host{'s' if hosts > 1 else ''}{why}"),
             ("volumes", "simulated"),
             ("network", "simulated"),
         ],

@@ -35,6 +35,14 @@ def open_driver(conf: Configuration, section: str, state: Path) -> tuple[VolumeD
     return driver, options
 
 
+def backend_options() -> list[Any]:
+    """Every option that a back end's section may hold, whichever driver it names."""
+    options = list(BACKEND_OPTIONS)
+    for name in NAMES:
+        options += driver_class(name, name).options
+    return options
+
+
 def driver_class(name: str, section: str) -> type[VolumeDriver]:
     path = NAMES.get(name, name)
     module, _, attribute = path.rpartition(".")
