@@ -11,6 +11,7 @@ from sqlalchemy import or_, select, update
 
 from celaje.common import clock
 from celaje.common.db import Transaction, fetch_all
+from celaje.common.errors import CelajeError, NotFound
 from celaje.compute import states
 from celaje.compute.db import servers
 from celaje.compute.db.tables import SERVERS
@@ -26,14 +27,17 @@ class GuestReports:
         self._conductor = conductor
 
     def compare(self, worker: str, guests: dict[str, int], complete: bool) -> None:
-        orphans = self._conductor.database.write(self._unit, worker, guests, complete)
+        orphans, differing = self._conductor.database.read(self._differences, worker, guests, complete)
         for server_id, node in orphans:
             log.warning("worker %s has guest %s, which no row knows: it is destroyed", worker, server_id)
             self._conductor.worker.to(worker).destroy_orphan(server_id=server_id, node=node)
+        for row in differing:
+            self._look_again(worker, row)
 
-    def _unit(
+    def _differences(
         self, tx: Transaction, worker: str, guests: dict[str, int], complete: bool
-    ) -> list[tuple[str, str | None]]:
+    ) -> tuple[list[tuple[str, str | None]], list[dict[str, Any]]]:
+        """Guests that no row knows, with their nodes, and the rows that guests differ from."""
         named = SERVERS.c.id.in_(list(guests)) if guests else SERVERS.c.id.is_(None)
         here = (SERVERS.c.worker == worker) & SERVERS.c.deleted.is_(False)
         known = {
@@ -41,21 +45,41 @@ class GuestReports:
             for row in fetch_all(tx, select(SERVERS).where(or_(named, here) if complete else named))
         }
         orphans: list[tuple[str, str | None]] = []
+        differing = []
         for server_id, power_state in guests.items():
             row = known.get(server_id)
             if row is None or row["deleted"]:
                 orphans.append((server_id, row["node"] if row else None))
-            elif row["task_state"] is None and row["worker"] == worker:
-                self._put_right(tx, row, power_state)
-        return orphans
+            elif row["task_state"] is None and row["worker"] == worker and _differs(row, power_state):
+                differing.append(row)
+        return orphans, differing
 
-    def _put_right(self, tx: Transaction, row: dict[str, Any], power_state: int) -> None:
+    def _look_again(self, worker: str, row: dict[str, Any]) -> None:
+        """The report may be older than the row: a flow may have ended between. What the worker says now
+        counts, if no flow comes between this and the write."""
+        try:
+            power_state = self._conductor.worker.to(worker).power_state(server=servers.for_driver(row))
+        except NotFound:
+            power_state = int(PowerState.NOSTATE)
+        except CelajeError as error:
+            log.info("server %s differs from its row, but cannot be looked at: %s", row["id"], error)
+            return
+        self._conductor.database.write(self._put_right, row, power_state)
+
+    def _put_right(self, tx: Transaction, seen: dict[str, Any], power_state: int) -> None:
+        row = servers.get(tx, seen["id"])
+        if row is None or any(row[key] != seen[key] for key in ("updated_at", "task_state", "vm_state")):
+            return
+        unchanged = update(SERVERS).where(
+            SERVERS.c.id == row["id"],
+            SERVERS.c.task_state.is_(None),
+            SERVERS.c.vm_state == row["vm_state"],
+            SERVERS.c.deleted.is_(False),
+        )
         if row["vm_state"] == "active" and power_state in _DOWN:
             # It shut itself down: the row follows.
             tx.execute(
-                update(SERVERS)
-                .where(SERVERS.c.id == row["id"], SERVERS.c.task_state.is_(None))
-                .values(vm_state="stopped", power_state=int(power_state), updated_at=clock.now())
+                unchanged.values(vm_state="stopped", power_state=int(power_state), updated_at=clock.now())
             )
             log.info("server %s was shut down from inside", row["id"])
         elif row["vm_state"] == "stopped" and power_state == PowerState.RUNNING:
@@ -68,8 +92,12 @@ class GuestReports:
             )
             states.begin(tx, row["id"], "powering-off", flow_id, vm_states=("stopped",))
         elif row["power_state"] != power_state:
-            tx.execute(
-                update(SERVERS)
-                .where(SERVERS.c.id == row["id"], SERVERS.c.task_state.is_(None))
-                .values(power_state=int(power_state))
-            )
+            tx.execute(unchanged.values(power_state=int(power_state)))
+
+
+def _differs(row: dict[str, Any], power_state: int) -> bool:
+    return (
+        row["power_state"] != power_state
+        or (row["vm_state"] == "active" and power_state in _DOWN)
+        or (row["vm_state"] == "stopped" and power_state == PowerState.RUNNING)
+    )
