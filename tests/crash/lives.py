@@ -11,10 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from celaje.common.messaging.errors import Killed
 from tests.cloud import Client, LabCloud, until
 from tests.crash.soundness import unfinished, until_quiet
-
-from celaje.common.messaging.errors import Killed
 
 SERVICES = ("identity", "image", "placement", "network", "volume", "compute")
 

@@ -1,8 +1,8 @@
 """What people do with a cloud, each with what it needs, what it promises, and how its traces are removed.
 
-`prepare` makes the preconditions, `act` is one request, `kept` says what the promise of a 2xx is, `never` what
-holds instead when the caller got no promise and nothing happened. `clean` removes all of it again, which a
-resource that a crash has left behind must allow.
+`prepare` makes the preconditions, `act` is one request, `kept` says what the promise of a 2xx is, `never`
+whether nothing at all has happened, which is right only where the caller got no promise. What a crash leaves
+behind, `Story.clear` must be able to delete.
 """
 
 from typing import Any
@@ -92,7 +92,9 @@ class Story:
     # Volumes.
 
     def ask_for_volume(self, name: str, **wanted: Any) -> Answer:
-        return self.volume.post("/v3/volumes", {"volume": {"name": name, "size": 1, **wanted}}, headers=CINDER)
+        return self.volume.post(
+            "/v3/volumes", {"volume": {"name": name, "size": 1, **wanted}}, headers=CINDER
+        )
 
     def new_volume(self, name: str, **wanted: Any) -> str:
         volume_id = self.ask_for_volume(name, **wanted).ok(202)["volume"]["id"]
@@ -121,7 +123,9 @@ class Story:
         )
 
     def detach(self, server_id: str, volume_id: str) -> Answer:
-        return self.compute.delete(f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}", headers=NOVA)
+        return self.compute.delete(
+            f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}", headers=NOVA
+        )
 
     def attached_pair(self) -> Made:
         server_id, volume_id = self.new_server("vm"), self.new_volume("disk")

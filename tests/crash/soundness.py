@@ -8,7 +8,6 @@ from collections import Counter
 from typing import Any
 
 from sqlalchemy import select
-from tests.cloud import LabCloud, until
 
 from celaje.common.db import fetch_all
 from celaje.common.states import Passing
@@ -22,6 +21,7 @@ from celaje.volume.states import ATTACHMENTS as ATTACHMENT_STATES
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
 from celaje.volume.states import VOLUMES as VOLUME_STATES
 from celaje.volume.states import Expiring
+from tests.cloud import LabCloud, until
 
 Row = dict[str, Any]
 
@@ -87,6 +87,9 @@ class Look:
         self.images = rows(cloud, "image", IMAGES)
         self._problems: list[str] = []
 
+    def devices_of(self, server_id: str) -> list[Row]:
+        return [one for one in self.devices if one["server_id"] == server_id]
+
     def problems(self) -> list[str]:
         self._states()
         self._undone()
@@ -147,7 +150,7 @@ class Look:
             if guest is None:
                 continue
             self._same(f"power of {uuid}", int(guest["power_state"]), row["power_state"])
-            plugged = {one["volume_id"] for one in self.devices if one["server_id"] == uuid} - {None}
+            plugged = {one["volume_id"] for one in self.devices_of(uuid)} - {None}
             self._same(f"volumes in guest {uuid}, its devices", set(guest["volumes"]), plugged)
             wired = {one["port_id"] for one in self.interfaces if one["server_id"] == uuid}
             self._same(f"interfaces of guest {uuid}, its rows", set(guest["interfaces"]), wired)
@@ -160,16 +163,14 @@ class Look:
         for uuid, row in self.servers.items():
             if row["host"]:
                 disk = row["root_gb"] + row["ephemeral_gb"] + -(-row["flavor"]["swap"] // 1024)
-                if not row["image_id"]:
+                if any(one["boot_index"] == 0 and one["volume_id"] for one in self.devices_of(uuid)):
                     disk -= row["root_gb"]
                 amounts = {"VCPU": row["vcpus"], "MEMORY_MB": row["memory_mb"], "DISK_GB": disk}
                 wanted[uuid] = {name: amount for name, amount in amounts.items() if amount}
         self._same("allocations, live servers' flavors", held, wanted)
 
     def _ports(self) -> None:
-        ours = {
-            uuid: row for uuid, row in self.ports.items() if row["device_owner"].startswith("compute:")
-        }
+        ours = {uuid: row for uuid, row in self.ports.items() if row["device_owner"].startswith("compute:")}
         pairs = {(row["device_id"], uuid) for uuid, row in ours.items()}
         known = {(row["server_id"], row["port_id"]) for row in self.interfaces}
         self._same("ports of servers, servers' interfaces", pairs, known)
@@ -190,9 +191,7 @@ class Look:
                 self._wrong(f"port {uuid} of server {ours[uuid]['device_id']} is {ours[uuid]['status']}")
 
     def _devices_and_attachments(self) -> None:
-        attached = {
-            (row["id"], row["volume_id"], row["instance_uuid"]) for row in self.attachments.values()
-        }
+        attached = {(row["id"], row["volume_id"], row["instance_uuid"]) for row in self.attachments.values()}
         devices = {
             (row["attachment_id"], row["volume_id"], row["server_id"])
             for row in self.devices
@@ -218,9 +217,7 @@ class Look:
     def _volumes_at_the_driver(self) -> None:
         (worker,) = self.cloud.running["volume"].workers.values()
         held = {(one["id"], one["size"]) for one in worker.driver.list_volumes()}
-        known = {
-            (row["name_id"] or row["id"], row["size"]) for row in self.volumes.values() if row["host"]
-        }
+        known = {(row["name_id"] or row["id"], row["size"]) for row in self.volumes.values() if row["host"]}
         self._same("volumes at the driver, rows", held, known)
         kept = {one["id"] for one in worker.driver.list_snapshots()}
         self._same("snapshots at the driver, rows", kept, set(self.snapshots))

@@ -5,6 +5,7 @@ the cloud must be sound, the promise of a 2xx kept, and all of it deletable.
 """
 
 import pytest
+
 from tests.crash.lives import Death, Lives
 from tests.crash.operations import OPERATIONS, Story
 from tests.crash.soundness import assert_sound
