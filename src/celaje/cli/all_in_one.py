@@ -61,6 +61,7 @@ class AllInOne:
         overrides = {name: dict(values) for name, values in self._choice.overrides.items()}
         compute = overrides.setdefault("compute", {})
         compute[None, "stop_guests_on_exit"] = self._settings["guests"] == "stop"
+        compute[None, "resume_guests_state_on_host_boot"] = True
         for name in ("identity", "placement", "image", "network", "volume", "compute"):
             mine = overrides.setdefault(name, {})
             if self._settings["strict_config"]:

@@ -40,7 +40,15 @@ OPTIONS = {
         cfg.BoolOpt(
             "stop_guests_on_exit",
             default=False,
-            help="Stop the guests when their worker is stopped, instead of leaving them to the next one.",
+            help="Shut the guests down when their worker stops, instead of leaving them to the next one.",
+        ),
+        cfg.BoolOpt(
+            "resume_guests_state_on_host_boot",
+            default=False,
+            help="Start the guests again that were running when the worker stopped them.",
+        ),
+        cfg.IntOpt(
+            "guest_stop_grace", default=10, min=0, help="Seconds guests have for it when their worker stops."
         ),
         cfg.StrOpt("my_ip", default="127.0.0.1", help="Address of this host that others reach it by."),
     ],

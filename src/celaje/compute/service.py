@@ -14,6 +14,7 @@ from celaje.compute.conductor import FLOWS as DECLARED
 from celaje.compute.conductor.conductor import ComputeConductor
 from celaje.compute.db.tables import FLOWS, METADATA, SERVICES
 from celaje.compute.drivers.base import ImageSource
+from celaje.compute.guests_at_rest import GuestsAtRest
 from celaje.compute.rpc import ComputeConductorMessages, ComputeSchedulerMessages, ComputeWorkerMessages
 from celaje.compute.worker import ComputeWorker
 
@@ -63,6 +64,11 @@ class ComputeService(Service):
     def start_workers(self) -> None:
         driver, hosts = self.make_driver()
         driver.init_host()
+        self.guests_at_rest = GuestsAtRest(
+            driver, self.ground.state / "guests-at-rest.json", self.conf.guest_stop_grace
+        )
+        if self.conf.resume_guests_state_on_host_boot:
+            self.guests_at_rest.resume()
         self.compute_worker = ComputeWorker(
             self.conf,
             self.ground.host,
@@ -122,7 +128,9 @@ class ComputeService(Service):
         super().stop(grace)
         if self.compute_worker is not None:
             # Guests run on, and the next worker takes them up, unless told otherwise.
-            self.compute_worker.driver.cleanup_host(stop_guests=self.conf.stop_guests_on_exit)
+            if self.conf.stop_guests_on_exit:
+                self.guests_at_rest.stop_all()
+            self.compute_worker.driver.cleanup_host()
 
     def aggregates_changed(self) -> None:
         """Aggregates, zones or disabled services changed: schedulers hear of it at once."""
