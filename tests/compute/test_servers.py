@@ -1,9 +1,11 @@
 """A server's life through the API: build, show, change, power, delete."""
 
 import pytest
-from tests.cloud import until
+from tests.cloud import Client, until
 from tests.compute.lab import LATEST
 
+from celaje.common import clock
+from celaje.common.tokens import Token, seconds
 from celaje.compute.db.tables import SERVERS
 
 
