@@ -70,9 +70,9 @@ def _extend(tx: Transaction, service: Any, row: Body, volume_id: str) -> int:
 def _refresh(request: Request, row: Body, port_id: str | None) -> None:
     """Read the server's ports anew: their addresses and states are shown from our rows."""
     network = request.service.ground.clients.network.as_service()
-    known = {one["port_id"]: one for one in request.service.database.read(servers.interfaces, row["id"])}
+    known = [one["port_id"] for one in request.service.database.read(servers.interfaces, row["id"])]
     renewed = []
-    for known_id, interface in known.items():
+    for known_id in known:
         if port_id and known_id != port_id:
             continue
         try:
@@ -83,9 +83,9 @@ def _refresh(request: Request, row: Body, port_id: str | None) -> None:
         except CelajeError:
             # The port is on its way out, or the network service is: the next event tells more.
             continue
-        renewed.append({"info": info, "owned": interface["owned"], "tag": interface["tag"]})
+        renewed.append(info)
     if renewed:
-        request.service.database.write(servers.put_interfaces, row["id"], renewed)
+        request.service.database.write(servers.renew_interfaces, row["id"], renewed)
 
 
 def _add_floating(info: Body, floating: list[Body]) -> None:

@@ -10,6 +10,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.compute.conductor.create_server import new_port
+from celaje.compute.conductor.outcome import not_being_deleted
 from celaje.compute.db import servers
 
 Body = dict[str, Any]
@@ -39,7 +40,12 @@ def attach_interface(
     run.undo(there.detach_interface, server=server, port=info)
     run.step(there.attach_interface, server=server, port=info)
     made = {"info": info, "owned": not asked.get("port_id"), "tag": asked.get("tag")}
-    run.done(servers.put_interfaces, server["uuid"], [made], result=info)
+    run.done(_plugged, server["uuid"], made, result=info)
+
+
+def _plugged(tx: Transaction, server_id: str, made: Body) -> None:
+    not_being_deleted(tx, server_id)
+    servers.put_interfaces(tx, server_id, [made])
 
 
 @flow("server.detach_interface", deadline="server_attach_deadline", way_out=_nothing_written)

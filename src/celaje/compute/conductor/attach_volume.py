@@ -10,6 +10,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.compute.conductor.devices import with_volume_id
+from celaje.compute.conductor.outcome import not_being_deleted
 from celaje.compute.db import servers
 from celaje.compute.errors import ServerTaken
 
@@ -43,6 +44,7 @@ def attach_volume(run: Run, server: Body, worker: str, connector: Body, device: 
 
 
 def _attached(tx: Transaction, server_id: str, device_id: str, attachment_id: str, plug: Body) -> None:
+    not_being_deleted(tx, server_id)
     there = servers.change_device(
         tx,
         device_id,

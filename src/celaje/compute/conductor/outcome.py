@@ -8,6 +8,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.compute import states
+from celaje.compute.db import servers
 from celaje.compute.db.tables import FLOWS
 from celaje.compute.errors import ServerTaken
 
@@ -39,6 +40,14 @@ def fault_of(tx: Transaction, flow: dict[str, Any], error: CelajeError) -> dict[
 def settle(tx: Transaction, server_id: str, flow_id: str, **values: Any) -> None:
     """Let go of the server, or raise ServerTaken when another flow has it: then the flow is unwound."""
     if not states.settle(tx, server_id, flow_id, **values):
+        raise ServerTaken(server=server_id)
+
+
+def not_being_deleted(tx: Transaction, server_id: str) -> None:
+    """For the end of a flow that gives a server something without holding it. Raises ServerTaken: a deletion
+    that has begun takes away what it found then, so what came since must be taken back by who brought it."""
+    row = servers.get(tx, server_id)
+    if row is None or row["deleted"] or row["task_state"] == "deleting":
         raise ServerTaken(server=server_id)
 
 

@@ -157,14 +157,10 @@ def put_interfaces(tx: Transaction, server_id: str, ports: Sequence[Row]) -> Non
     known = {row["port_id"]: row for row in interfaces(tx, server_id)}
     position = max((row["position"] for row in known.values()), default=-1)
     fresh = []
+    renew_interfaces(tx, server_id, [port["info"] for port in ports if port["info"]["port_id"] in known])
     for port in ports:
         info = port["info"]
         if info["port_id"] in known:
-            tx.execute(
-                update(INTERFACES)
-                .where(INTERFACES.c.server_id == server_id, INTERFACES.c.port_id == info["port_id"])
-                .values(info=info, mac_address=info["mac_address"])
-            )
             continue
         position += 1
         fresh.append(
@@ -182,6 +178,16 @@ def put_interfaces(tx: Transaction, server_id: str, ports: Sequence[Row]) -> Non
         )
     if fresh:
         tx.execute(_INSERT_INTERFACES, fresh)
+
+
+def renew_interfaces(tx: Transaction, server_id: str, infos: Iterable[Row]) -> None:
+    """Ports as they are now. One that the server has no more stays away: it may have been deleted since."""
+    for info in infos:
+        tx.execute(
+            update(INTERFACES)
+            .where(INTERFACES.c.server_id == server_id, INTERFACES.c.port_id == info["port_id"])
+            .values(info=info, mac_address=info["mac_address"])
+        )
 
 
 def remove_interface(tx: Transaction, server_id: str, port_id: str) -> None:
