@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from tests.crash.lives import Lives
 from tests.crash.operations import CINDER, Story
 from tests.crash.soundness import assert_sound
@@ -188,7 +189,7 @@ def test_a_volume_is_extended_attached_and_deleted(story):
 def test_quotas_let_nobody_past(story):
     project = story.lives.project
     story.compute.put(f"/v2.1/os-quota-sets/{project}", {"quota_set": {"instances": 10}}).ok()
-    story.volume.put(f"/v3/os-quota-sets/{project}", {"quota_set": {"volumes": 10}}).ok()
+    story.volume.put(f"/v3/os-quota-sets/{project}", {"quota_set": {"volumes": 10}}, headers=CINDER).ok()
     servers = at_once(*[lambda: story.ask_for_server("vm")] * 20)
     assert won(servers).count(True) == 10
     assert {one.status for one in servers} == {202, 403}
