@@ -1,12 +1,20 @@
-"""One bus, a table with every kind of message, and servers that are stopped at the end."""
+"""One bus, a table with every kind of message, and servers that are stopped at the end.
+
+`cloud` is on every driver, `local_cloud` in process only: for what no broker promises, or what looks inside.
+"""
 
 import threading
 import time
 
+import amqp
 import pytest
+from tests.servers import rabbitmq
 
 from celaje.common import clock
 from celaje.common.messaging import Client, Messages, Server, call, cast, connect, fanout
+from celaje.common.messaging.rabbit.address import settings
+
+SERVERS = ("one", "two", "three", "late", "other", "outer", "inner", "witness", "nobody")
 
 
 class Worker(Messages):
@@ -60,8 +68,8 @@ class Endpoint:
 class Cloud:
     """A bus, its servers and threads of callers."""
 
-    def __init__(self):
-        self.bus = connect("inproc://")
+    def __init__(self, url="inproc://", conf=None):
+        self.bus = connect(url, conf)
         self.client = Client(Worker, self.bus, {"rpc_response_timeout": 60.0}.__getitem__)
         self.servers = []
 
@@ -127,10 +135,36 @@ def eventually(predicate, message="it did not happen"):
 
 
 @pytest.fixture
-def cloud():
+def local_cloud():
     cloud = Cloud()
     yield cloud
     cloud.close()
+
+
+@pytest.fixture
+def rabbit_url():
+    """A broker whose queues of earlier tests are gone."""
+    url = rabbitmq.url(rabbitmq.SERVER.get())
+    yield url
+    empty(url)
+
+
+@pytest.fixture(params=["inproc", "rabbit"])
+def cloud(request):
+    url = "inproc://" if request.param == "inproc" else request.getfixturevalue("rabbit_url")
+    cloud = Cloud(url)
+    yield cloud
+    cloud.close()
+
+
+def empty(url):
+    """Delete the queues and exchanges that the tests here use."""
+    broker = settings(url)
+    with amqp.Connection(str(broker.brokers[0]), virtual_host=broker.virtual_host) as connection:
+        channel = connection.channel()
+        for server in ("", *(f".{name}" for name in SERVERS)):
+            channel.queue_delete(f"worker{server}")
+        channel.exchange_delete("celaje")
 
 
 @pytest.fixture

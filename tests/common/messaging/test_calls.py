@@ -1,5 +1,6 @@
 import datetime
 import logging
+import sys
 import threading
 
 import pytest
@@ -96,7 +97,7 @@ def test_timeouts_from_a_configuration_object(cloud):
     assert Client(Table, cloud.bus, Conf()).create.timeout == 7.0
 
 
-def test_timeouts_from_oslo_config(cloud):
+def test_timeouts_from_oslo_config(local_cloud):
     from oslo_config import cfg
 
     from celaje.common.messaging.options import OPTIONS
@@ -104,7 +105,7 @@ def test_timeouts_from_oslo_config(cloud):
     conf = cfg.ConfigOpts()
     conf.register_opts(OPTIONS)
     conf([], default_config_files=[])
-    assert Client(Worker, cloud.bus, conf).echo.timeout == 60.0
+    assert Client(Worker, local_cloud.bus, conf).echo.timeout == 60.0
     bus = connect(conf.transport_url, conf)
     assert (bus.monitor_interval, bus.monitor_timeout) == (5.0, 20.0)
 
@@ -273,8 +274,8 @@ def test_threads_work_side_by_side_up_to_the_limit(cloud):
     assert [caller.result() for caller in callers] == [0, 1, 2]
 
 
-def test_clouds_in_one_process_do_not_meet(cloud):
-    cloud.serve()
+def test_clouds_in_one_process_do_not_meet(local_cloud):
+    local_cloud.serve()
     other = connect("inproc://")
     with pytest.raises(NoSuchServer):
         Client(Worker, other, lambda option: 5.0).echo(1)
@@ -298,7 +299,7 @@ def test_a_closed_bus_takes_nothing(cloud):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("rabbit://u:hunter2@h:5672/", r"celaje\[rabbit\]"),
+        ("rabbit://u:hunter2@h:none/", "host 1 cannot be read"),
         ("zmq://h", r"celaje\[zmq\]"),
         ("kafka://h", "'kafka'"),
     ],
@@ -307,6 +308,14 @@ def test_transports_that_do_not_exist_are_named(url, words):
     with pytest.raises(ConfigurationError, match=words) as caught:
         connect(url)
     assert "hunter2" not in caught.value.message
+
+
+def test_rabbit_without_its_library_names_the_extra(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("celaje.common.messaging.rabbit")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "amqp", None)
+    with pytest.raises(ConfigurationError, match=r"celaje\[rabbit\]"):
+        connect("rabbit://u:hunter2@h:5672/")
 
 
 def test_a_nested_call_within_a_server(cloud):

@@ -41,15 +41,15 @@ def test_each_queue_keeps_its_order(cloud):
         assert [turn for who, turn in seen if who == me] == list(range(200))
 
 
-def test_own_queue_topic_and_fanout_are_taken_by_age(cloud):
-    _, endpoint = cloud.serve("one", threads=1)
+def test_own_queue_topic_and_fanout_are_taken_by_age(local_cloud):
+    _, endpoint = local_cloud.serve("one", threads=1)
     gate = endpoint.functions["gate"] = Gate()
-    caller = Caller(cloud.client.run, "gate")
+    caller = Caller(local_cloud.client.run, "gate")
     assert gate.entered.wait(10)
-    cloud.client.note(1)
-    cloud.client.to("one").note(2)
-    cloud.client.report(3)
-    cloud.client.note(4)
+    local_cloud.client.note(1)
+    local_cloud.client.to("one").note(2)
+    local_cloud.client.report(3)
+    local_cloud.client.note(4)
     gate.open.set()
     assert endpoint.wait_for(4) == [1, 2, 3, 4]
     caller.result()
@@ -98,14 +98,14 @@ def test_a_fanout_has_no_single_receiver(cloud):
         _ = cloud.client.to("one").report
 
 
-def test_a_stopped_server_leaves_its_queue_to_the_next(cloud):
-    server, endpoint = cloud.serve("one", threads=1)
+def test_a_stopped_server_leaves_its_queue_to_the_next(local_cloud):
+    server, endpoint = local_cloud.serve("one", threads=1)
     gate = endpoint.functions["gate"] = Gate()
-    caller = Caller(cloud.client.to("one").run, "gate")
+    caller = Caller(local_cloud.client.to("one").run, "gate")
     assert gate.entered.wait(10)
-    cloud.client.to("one").note("kept")
-    waiting = Caller(cloud.client.to("one").echo, 1)
-    eventually(lambda: len(cloud.bus._topic(Target("worker")).queue("one")) == 2)
+    local_cloud.client.to("one").note("kept")
+    waiting = Caller(local_cloud.client.to("one").echo, 1)
+    eventually(lambda: len(local_cloud.bus._topic(Target("worker")).queue("one")) == 2)
     stopping = Caller(server.stop, 10)
     # A call that was not begun fails, a cast stays.
     with pytest.raises(NoSuchServer):
@@ -115,7 +115,7 @@ def test_a_stopped_server_leaves_its_queue_to_the_next(cloud):
     assert caller.result() == "done"
     assert stopping.result() is True
     assert endpoint.seen == []
-    _, successor = cloud.serve("one")
+    _, successor = local_cloud.serve("one")
     assert successor.wait_for(1) == ["kept"]
 
 

@@ -11,17 +11,26 @@ from celaje.common.errors import ConfigurationError
 from celaje.common.messaging.driver import Bus
 from celaje.common.messaging.inproc import InprocBus
 
-_EXTRAS = {"rabbit": "rabbit", "amqp": "rabbit", "zmq": "zmq"}
+_RABBIT = frozenset(("rabbit", "amqp", "kombu"))
+_EXTRAS = {"zmq": "zmq"}
 
 
 def connect(transport_url: str, conf: Any = None) -> Bus:
     """The bus that `transport_url` names. ConfigurationError when no driver here speaks its scheme.
 
-    `conf` gives `call_monitor_interval` and `call_monitor_timeout` (seconds).
+    `conf` gives `call_monitor_interval` and `call_monitor_timeout` (seconds), and drivers their own group.
     """
     scheme = urlsplit(transport_url).scheme
     if scheme == "inproc":
         return InprocBus(conf)
+    if scheme in _RABBIT:
+        try:
+            from celaje.common.messaging.rabbit import RabbitBus
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "amqp":
+                raise
+            raise ConfigurationError(f"transport_url: {scheme}:// needs the extra celaje[rabbit]") from None
+        return RabbitBus(transport_url, conf)
     extra = _EXTRAS.get(scheme)
     if extra is not None:
         # The scheme only: the URL holds a password.

@@ -62,12 +62,21 @@ class Bus(abc.ABC):
         """
 
     @abc.abstractmethod
-    def listen(self, target: Target) -> Listener:
-        """Receive what is sent to the target's topic, to its server on that topic, and to all of them."""
+    def listen(self, target: Target, threads: int = 1) -> Listener:
+        """Receive what is sent to the target's topic, to its server on that topic, and to all of them.
+
+        `threads` is how many will poll: a driver takes no more at once, so that other servers share the work.
+        """
 
     @abc.abstractmethod
     def has_consumer(self, target: Target) -> bool:
         """Whether somebody listens; a driver that cannot tell says True."""
+
+    def notify(  # noqa: B027 - a driver without outside consumers has nothing to do
+        self, exchange: str, key: str, body: dict[str, Any], context: dict[str, Any]
+    ) -> None:
+        """A notification (see `notifications.py`) for whoever consumes the queue `key`; a driver without
+        consumers outside of this process drops it."""
 
     @abc.abstractmethod
     def begun(self, delivery: Delivery) -> None:

@@ -227,7 +227,7 @@ class InprocBus(Bus):
         if not self._topic(envelope.target).put(envelope, pending) and pending is not None:
             pending.fail(Ending.NOBODY)
 
-    def listen(self, target: Target) -> Listener:
+    def listen(self, target: Target, threads: int = 1) -> Listener:
         if self._closed:
             raise NoSuchServer("The bus is closed.")
         topic = self._topic(target)

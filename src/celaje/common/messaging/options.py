@@ -33,3 +33,81 @@ OPTIONS = [
         help="Seconds without a heartbeat after which a caller gives up a callee that had begun.",
     ),
 ]
+
+# [oslo_messaging_rabbit]: names and meanings are oslo.messaging's. `rabbit_max_retries` is the one that it
+# has dropped since; operators know it, and a bounded wait needs it.
+RABBIT_OPTIONS = [
+    cfg.IntOpt(
+        "rabbit_max_retries",
+        default=0,
+        min=0,
+        help="Attempts to reach a broker (one attempt tries every host of transport_url) after which what "
+        "waits to be sent fails; 0: for ever. Servers that listen go on trying.",
+    ),
+    cfg.FloatOpt(
+        "rabbit_retry_interval",
+        default=1,
+        min=0.001,
+        help="Seconds between the first and the second attempt to reach a broker.",
+    ),
+    cfg.FloatOpt(
+        "rabbit_retry_backoff",
+        default=2,
+        min=0,
+        help="Seconds by which every further wait between attempts is longer than the one before.",
+    ),
+    cfg.FloatOpt(
+        "rabbit_interval_max",
+        default=30,
+        min=0.001,
+        help="Most seconds between two attempts to reach a broker.",
+    ),
+    cfg.BoolOpt(
+        "rabbit_quorum_queue",
+        default=True,
+        help="Queues of topics and servers are quorum queues: replicated, and on disk before a cast returns. "
+        "Must be the same for everything that shares a queue.",
+    ),
+    cfg.BoolOpt(
+        "amqp_durable_queues",
+        default=False,
+        help="Without quorum queues: queues and messages survive the broker's restart. With them they do "
+        "in any case.",
+    ),
+    cfg.IntOpt(
+        "rabbit_transient_queues_ttl",
+        default=1800,
+        min=1,
+        help="Seconds after which the broker removes a reply or fanout queue that nobody uses any more.",
+    ),
+    cfg.IntOpt(
+        "heartbeat_timeout_threshold",
+        default=60,
+        min=0,
+        help="Seconds of silence after which a connection counts as dead; 0: no heartbeats.",
+    ),
+    cfg.BoolOpt("ssl", default=False, help="Talk TLS with the broker."),
+    cfg.StrOpt("ssl_ca_file", default="", help="Certificates that the broker's must be signed by."),
+    cfg.StrOpt("ssl_cert_file", default="", help="This side's certificate, if the broker asks for one."),
+    cfg.StrOpt("ssl_key_file", default="", help="The private key of ssl_cert_file."),
+]
+
+# [oslo_messaging_notifications]
+NOTIFICATION_OPTIONS = [
+    cfg.MultiStrOpt(
+        "driver",
+        default=[],
+        help="messagingv2: publish what happens to resources in oslo.messaging's envelope; log: write it to "
+        "the log; noop or nothing: do not.",
+    ),
+    cfg.ListOpt(
+        "topics",
+        default=["notifications"],
+        help="Where notifications go: to the queues <topic>.info, <topic>.error and so on.",
+    ),
+    cfg.StrOpt(
+        "control_exchange",
+        default="openstack",
+        help="Exchange that notifications are published on.",
+    ),
+]

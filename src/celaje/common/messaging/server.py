@@ -68,7 +68,7 @@ class Server:
         with self._lock:
             if self._listener is not None:
                 raise RuntimeError(f"the server of {self.target} was started before")
-            self._listener = self._bus.listen(self.target)
+            self._listener = self._bus.listen(self.target, self._limit)
             self._spawn()
         threading.Thread(target=self._beat, name=f"{self.target} heartbeat", daemon=True).start()
 
