@@ -37,7 +37,8 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 bench: $(VENV)/dev.stamp
-	$(BIN)/pytest tests/bench -m bench -s $(ARGS)
+	$(BIN)/pytest tests/bench -m bench -s -q $(ARGS)
+	$(BIN)/python tools/performance_page.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -10,6 +10,7 @@ import pytest
 
 from celaje.common import context
 from celaje.common.messaging import Client, Messages, Server, call, connect
+from tests.bench.figures import Theme
 
 ROUNDS = 3000
 VOLUME = {"id": "8f0c3c1e-2b5d-4b7a-9a57-6d3a1f8b5c11", "size": 1, "name": "disk", "metadata": {"a": "b"}}
@@ -87,7 +88,14 @@ def test_call_against_a_bare_hop():
         server.stop(5)
         bus.close()
     bare_median, call_median = statistics.median(limit), statistics.median(calls)
-    print(
-        f"\nbare hop {bare_median:.1f} us, call {call_median:.1f} us, ratio {call_median / bare_median:.2f}"
-        f" (fastest tenth {sorted(calls)[ROUNDS // 10]:.1f} / {sorted(limit)[ROUNDS // 10]:.1f} us)"
-    )
+    with Theme("messages") as figures:
+        figures.add(
+            "RPC call in process",
+            call_median,
+            "us",
+            limit=bare_median,
+            of="two bare queue hops with a msgpack copy",
+            hold="<= 2 x",
+            held=call_median <= 2 * bare_median,
+            note=f"fastest tenth {sorted(calls)[ROUNDS // 10]:.1f} / {sorted(limit)[ROUNDS // 10]:.1f} us",
+        )
