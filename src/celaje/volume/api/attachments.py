@@ -161,11 +161,18 @@ def delete(request: Request, attachment_id: str) -> Row:
     row = _after_its_flow(request, attachment_id)
     refuse_to_pull_from_a_server(request, row)
 
-    def unit(tx: Transaction) -> str | None:
+    def unit(tx: Transaction) -> tuple[bool, str | None]:
         row = lookup.attachment(request, tx, attachment_id)
-        return begin_disconnecting(request, tx, row)
+        if row["flow_id"] is not None:
+            return False, row["flow_id"]
+        return True, begin_disconnecting(request, tx, row)
 
-    flow_id = request.service.database.write(unit)
+    begun, flow_id = request.service.database.write(unit)
+    while not begun:
+        # Another request was first, perhaps with the same in mind: then there is nothing left to delete.
+        assert flow_id is not None
+        request.service.flows.wait(flow_id, request.service.conf.attachment_wait_timeout)
+        begun, flow_id = request.service.database.write(unit)
     if flow_id is not None:
         _await(request, flow_id)
     left = request.service.database.read(attachments.of_volume, row["volume_id"])
