@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test lint bench docs clean
+.PHONY: up test test-databases lint bench docs clean
 
 $(VENV)/run.stamp: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -35,6 +35,15 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
+
+# The tests that run in one process, on PostgreSQL and on MariaDB instead of SQLite.
+IN_PROCESS := tests/common tests/identity tests/placement tests/image tests/network tests/volume tests/compute \
+	tests/test_routes.py tests/test_migrations.py tests/test_architecture.py
+
+test-databases: $(VENV)/dev.stamp
+	@tests/install.sh
+	CELAJE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest" $(IN_PROCESS) $(ARGS)
+	CELAJE_TEST_DATABASE=mariadb $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest" $(IN_PROCESS) $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/pytest tests/bench -m bench -s -q $(ARGS)

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from celaje.cloud import SERVICES, Cloud
 from celaje.common.rest import InProcessTransport
 from celaje.seeds import Seeds
+from tests.servers import databases
 
 FAKES = {
     "compute": {(None, "compute_driver"): "fake"},
@@ -75,8 +77,8 @@ class LabCloud(Cloud):
     def at(cls, state, overrides=None, services=SERVICES, **kwargs: Any) -> "LabCloud":
         merged: dict[str, Any] = {name: dict(FAKES.get(name, {})) for name in SERVICES}
         for name in SERVICES:
-            # A test's database need not survive a power cut.
-            merged[name]["database", "sqlite_synchronous"] = "NORMAL"
+            if name in services:
+                merged[name].update(databases.overrides(Path(state), name))
             merged[name].update((overrides or {}).get(name, {}))
         return cls(state, overrides=merged, services=tuple(services), **kwargs)
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs Debian's packages that the tests need, unless they are there. Needs root only when some are missing.
 set -eu
-needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage rabbitmq-server"
+needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage postgresql mariadb-server rabbitmq-server"
 missing=""
 for package in $needed; do
     if ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed"; then

@@ -6,13 +6,14 @@ import sqlalchemy
 from celaje.cloud import SERVICES, service_class
 from celaje.common.db import Database
 from celaje.common.db.schema import build_by_migrations, sync
+from tests.servers import databases
 
 
 def described(database):
     inspector = sqlalchemy.inspect(database.engine)
     tables = {}
     for table in inspector.get_table_names():
-        if table == "alembic_version":
+        if table in ("alembic_version", "db_locks"):
             continue
         columns = {
             column["name"]: (str(column["type"]), column["nullable"])
@@ -34,10 +35,10 @@ def described(database):
 @pytest.mark.parametrize("service", SERVICES)
 def test_migrations_build_what_the_metadata_declares(tmp_path, service):
     declared = service_class(service)
-    fresh = Database(f"sqlite:///{tmp_path}/fresh.db")
+    fresh = Database(databases.url_in(tmp_path, "fresh"))
     assert sync(fresh, service, declared.metadata, declared.migrations)
     assert sync(fresh, service, declared.metadata, declared.migrations) == []
-    grown = Database(f"sqlite:///{tmp_path}/grown.db")
+    grown = Database(databases.url_in(tmp_path, "grown"))
     build_by_migrations(grown, declared.migrations)
     assert described(grown) == described(fresh)
     fresh.close()

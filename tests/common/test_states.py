@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, Column, Integer, String, Table, func, select
 
 from celaje.common.db import Database, fetch_one, new_metadata
 from celaje.common.states import Passing, State, StateTable
+from tests.servers import databases
 
 METADATA = new_metadata()
 JARS = Table(
@@ -28,9 +29,8 @@ STATES = StateTable(
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'jars.db'}", synchronous="NORMAL")
-    with database.engine.connect() as connection:
-        METADATA.create_all(connection)
+    database = Database(databases.url_in(tmp_path, "jars"), synchronous="NORMAL")
+    METADATA.create_all(database.engine)
     rows = [{"id": n, "status": "empty", "deleted": False} for n in range(3)]
     database.write(lambda tx: tx.execute(JARS.insert(), rows))
     yield database

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.cloud import Client
+from tests.servers import databases
 
 from celaje.common import clock, tokens
 from celaje.common.conf import load
@@ -54,7 +55,7 @@ class Lab:
         self.bus = connect("inproc://")
         defaults = {
             (None, "host"): HOST,
-            ("database", "sqlite_synchronous"): "NORMAL",
+            **databases.overrides(self.state, "network"),
             ("flows", "poll_interval"): 0.2,
         }
         conf = load("network", OPTIONS, overrides={**defaults, **self.overrides})

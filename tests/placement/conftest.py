@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.cloud import Client
+from tests.servers import databases
 
 from celaje.common import clock
 from celaje.common.conf import load
@@ -30,7 +31,7 @@ class Placement:
         keys = KeyRepository(folder / "keys")
         keys.create()
         self.tokens = Tokens(keys)
-        overrides = {("database", "sqlite_synchronous"): "NORMAL"}
+        overrides = databases.overrides(folder, "placement")
         ground = Ground(
             conf=load("placement", OPTIONS, overrides=overrides, defaults={(None, "host"): "test"}),
             bus=connect("inproc://"),

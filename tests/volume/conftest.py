@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.servers import databases
 
 from celaje.common import clock, tokens
 from celaje.common.conf import load
@@ -146,6 +147,7 @@ class Lab:
             (None, "host"): "node",
             ("flows", "poll_interval"): 0.05,
             (None, "scheduler_driver_init_wait_time"): 2,
+            **databases.overrides(self.state, "volume"),
             **self.overrides,
             **{(None, key): value for key, value in overrides.items()},
         }

@@ -1,9 +1,10 @@
 """A table of stones: numbers, words and NULLs to write, sort and page."""
 
 import pytest
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Integer, String, Table
 
 from celaje.common.db import Database, Json, Moment, new_metadata
+from tests.servers import databases
 
 METADATA = new_metadata()
 STONES = Table(
@@ -11,7 +12,7 @@ STONES = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("name", String(64), unique=True),
-    Column("weight", Integer),
+    Column("weight", BigInteger),
     Column("colour", String(16)),
     Column("facts", Json),
     Column("found_at", Moment),
@@ -20,8 +21,7 @@ STONES = Table(
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'stones.db'}", synchronous="NORMAL", pool_timeout=5)
-    with database.engine.connect() as connection:
-        METADATA.create_all(connection)
+    database = Database(databases.url_in(tmp_path, "stones"), synchronous="NORMAL", pool_timeout=5)
+    METADATA.create_all(database.engine)
     yield database
     database.close()

@@ -16,6 +16,15 @@ from celaje.common.errors import Conflict
 from tests.common.db.conftest import METADATA, STONES
 
 
+@pytest.fixture
+def database(tmp_path):
+    """Only SQLite's writer groups commits, whatever the other tests run on."""
+    database = Database(f"sqlite:///{tmp_path / 'stones.db'}", synchronous="NORMAL", pool_timeout=5)
+    METADATA.create_all(database.engine)
+    yield database
+    database.close()
+
+
 def add(tx, number, name=None):
     tx.execute(STONES.insert().values(id=number, name=name or str(number)))
     return number

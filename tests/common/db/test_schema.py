@@ -7,6 +7,7 @@ from sqlalchemy import select
 from celaje.common.db import Database, SchemaTooNew, fetch_value
 from celaje.common.db.schema import revisions, stamp_of, sync
 from tests.common.db.conftest import METADATA, STONES
+from tests.servers import databases
 
 FIRST = """
 import sqlalchemy as sa
@@ -50,7 +51,7 @@ def migrations(tmp_path):
 
 @pytest.fixture
 def empty(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'fresh.db'}")
+    database = Database(databases.url_in(tmp_path, "fresh"))
     yield database
     database.close()
 
@@ -103,6 +104,12 @@ def test_a_migration_that_fails_changes_nothing(empty, migrations):
     (migrations / "0003_broken.py").write_text(BROKEN)
     with pytest.raises(Exception, match="nothing"):
         sync(empty, "stones", METADATA, migrations)
+    if databases.KIND == "mariadb":
+        # Its DDL commits by itself: what was done before the failure stays, and is known.
+        assert stamp(empty) == "0002_colours"
+        (migrations / "0003_broken.py").unlink()
+        assert sync(empty, "stones", METADATA, migrations) == []
+        return
     assert stamp(empty) == "0001_initial"
     assert empty.read(fetch_value, select(STONES.c.id)) == 1
     # And the writer is free again.

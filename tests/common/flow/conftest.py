@@ -8,6 +8,7 @@ from sqlalchemy import Column, String, Table, select
 from celaje.common import clock
 from celaje.common.db import Database, fetch_value, new_metadata
 from celaje.common.flow import Engine, Flows, flow_tables
+from tests.servers import databases
 
 METADATA = new_metadata()
 TABLES = flow_tables(METADATA)
@@ -59,9 +60,8 @@ def outside():
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'flows.db'}", synchronous="NORMAL")
-    with database.engine.connect() as connection:
-        METADATA.create_all(connection)
+    database = Database(databases.url_in(tmp_path, "flows"), synchronous="NORMAL")
+    METADATA.create_all(database.engine)
     yield database
     database.close()
 

@@ -3,11 +3,13 @@
 import ipaddress
 import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.servers import databases
 
 from celaje.common import clock
 from celaje.common.db import Database
@@ -28,15 +30,15 @@ def subnet_row(cidr, **changes):
     }
 
 
-def made(path):
-    database = Database(f"sqlite:///{path}", synchronous="NORMAL")
+def made(folder):
+    database = Database(databases.url_in(folder, "ipam"), synchronous="NORMAL")
     METADATA.create_all(database.engine)
     return database
 
 
 @pytest.fixture
 def database(tmp_path):
-    found = made(tmp_path / "ipam.db")
+    found = made(tmp_path)
     yield found
     found.close()
 
@@ -67,7 +69,7 @@ class Allocation(RuleBasedStateMachine):
         self.inside = {addresses.text(n, 4) for first, last in self.pools for n in range(first, last + 1)}
         self.held = {}
         self.folder = tempfile.TemporaryDirectory()
-        self.database = made(f"{self.folder.name}/ipam.db")
+        self.database = made(Path(self.folder.name))
         self.subnet = subnet_row("10.0.0.0/27")
         self.database.write(ipam.set_pools, "s1", self.pools)
 

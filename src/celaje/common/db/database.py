@@ -5,37 +5,53 @@ A unit may run again (deadlock, lost connection), so it must do nothing but SQL;
 commit, such as the nudge of a flow, is said with `Transaction.after_commit`.
 """
 
+import itertools
 import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import Executable
 
-from celaje.common import clock
-from celaje.common.db.errors import DatabaseLocked, DuplicateRow
+from celaje.common import clock, patience
+from celaje.common.db.address import address
+from celaje.common.db.errors import (
+    DatabaseBusy,
+    DatabaseContended,
+    DatabaseLocked,
+    DatabaseUnreachable,
+    DuplicateRow,
+    OutcomeUnknown,
+    ValueRefused,
+)
 from celaje.common.db.group_commit import GroupCommit
 from celaje.common.db.readers import Readers
 from celaje.common.errors import CelajeError
+
+if TYPE_CHECKING:
+    from celaje.common.db.server import Pool
 
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_RETRIES = 5
+# Attempts of a unit among deadlocks; seconds of the pauses between two.
+_ATTEMPTS = 8
+_PAUSE = 0.02
+_LONGEST_PAUSE = 1.0
 
 
 class Transaction:
     """What queries get: a connection inside a transaction, and the hooks of its commit."""
 
-    __slots__ = ("_after", "connection", "dialect", "raw", "statements")
+    __slots__ = ("_after", "connection", "dialect", "raw", "spoiled", "statements")
 
     def __init__(self, connection: Connection, raw: Any = None):
         self.connection = connection
@@ -43,6 +59,8 @@ class Transaction:
         # SQLite's own connection, for Prepared statements; None on other databases.
         self.raw = raw
         self.statements = 0
+        # PostgreSQL: a refused row outside of `attempt` has ended the transaction.
+        self.spoiled = False
         self._after: list[Callable[[], object]] = []
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
@@ -50,15 +68,23 @@ class Transaction:
         try:
             return self.connection.execute(statement, parameters)
         except IntegrityError as error:
+            self.spoiled = self.dialect == "postgresql"
             raise DuplicateRow(cause=str(error.orig)) from error
+        except DataError as error:
+            self.spoiled = self.dialect == "postgresql"
+            raise ValueRefused(cause=str(error.orig).partition("\n")[0]) from error
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Around a statement whose DuplicateRow the unit survives: PostgreSQL would go on only from a
         savepoint, and quietly roll back all of the unit at its commit."""
         if self.dialect == "postgresql":
-            with self.connection.begin_nested():
-                yield
+            try:
+                with self.connection.begin_nested():
+                    yield
+            except (DuplicateRow, ValueRefused):
+                self.spoiled = False
+                raise
         else:
             yield
 
@@ -76,38 +102,41 @@ class Transaction:
 
 
 class Database:
-    """`url` as SQLAlchemy knows it. SQLite: WAL, one writer with group commit, `synchronous`
-    FULL or NORMAL. PostgreSQL and MariaDB: a pool of `max_pool_size` + `max_overflow` connections, waited
-    for `pool_timeout` seconds. `statements` counts what transactions have executed."""
+    """`url` as SQLAlchemy knows it; `{service}` in it stands for `service`. SQLite: WAL, one writer with
+    group commit, `synchronous` FULL or NORMAL. PostgreSQL and MariaDB: a pool of `max_pool_size` +
+    `max_overflow` connections. A connection is waited for `pool_timeout` seconds, by an API's request
+    a part of that (see `common/patience.py`). `statements` counts what transactions have executed."""
 
     def __init__(
         self,
         url: str,
         *,
+        service: str = "",
         max_pool_size: int = 5,
         max_overflow: int = 50,
         pool_timeout: float = 30.0,
         synchronous: str = "FULL",
     ):
-        self.url = sqlalchemy.make_url(url)
+        self.url = address(url, service)
         self.statements = 0
         self._timeout = pool_timeout
         self._inside = threading.local()
         self._group: GroupCommit | None = None
+        self._pool: Pool | None = None
         if self.url.get_backend_name() == "sqlite":
             self._readers = self._sqlite_engine(max_pool_size + max_overflow, pool_timeout, synchronous, True)
             # One for GroupCommit, one for `engine`.
             self._writers = self._sqlite_engine(2, pool_timeout, synchronous, False)
             self._group = GroupCommit(self._writers)
-            self._idle_readers = Readers(self._readers, max_pool_size + max_overflow, pool_timeout)
+            self._idle_readers = Readers(self._readers, max_pool_size + max_overflow)
         else:
-            self._writers = self._readers = sqlalchemy.create_engine(
-                self.url,
-                pool_size=max_pool_size,
-                max_overflow=max_overflow,
-                pool_timeout=pool_timeout,
-                pool_pre_ping=True,
-            )
+            # Not at the top: an all-in-one cloud on SQLite starts without it.
+            from celaje.common.db import server
+
+            self._pool = server.Pool(self.url, max_pool_size, max_overflow)
+            self._meaning = server.meaning
+            self._readers = self._pool.engine
+            self._writers = server.schema_engine(self.url)
 
     def _sqlite_engine(self, size: int, timeout: float, synchronous: str, readonly: bool) -> Engine:
         # The driver's own transaction handling is off (AUTOCOMMIT): its deferred BEGIN would fail half of
@@ -137,14 +166,11 @@ class Database:
         self, query: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a query that changes nothing. On SQLite it never waits for a writer."""
-        if self._group is None:
-            with self._readers.connect() as connection:
-                transaction = Transaction(connection)
-                try:
-                    return query(transaction, *args, **kwargs)
-                finally:
-                    self.statements += transaction.statements
-        reader = self._idle_readers.take()
+        if self._pool is not None:
+            found, done = self._on_server(query, args, kwargs, commit=False)
+            self.statements += done.statements
+            return found
+        reader = self._idle_readers.take(patience.seconds(self._timeout))
         transaction = Transaction(*reader)
         sound = False
         try:
@@ -186,38 +212,75 @@ class Database:
                 if "locked" in str(error):
                     raise DatabaseLocked(seconds=self._timeout) from error
                 raise
-        for attempt in range(_RETRIES):
+        return self._on_server(unit, args, kwargs, commit=True)
+
+    def _on_server(
+        self, unit: Callable[..., T], args: Any, kwargs: Any, *, commit: bool
+    ) -> tuple[T, Transaction]:
+        """Run the unit until it went through; deadlocks and lost connections begin it anew, as long as
+        this thread may wait."""
+        end = clock.monotonic() + patience.seconds(self._timeout)
+        contended = 0
+        for attempt in itertools.count():
             try:
-                with self._writers.begin() as connection:
-                    transaction = Transaction(connection)
-                    result = unit(transaction, *args, **kwargs)
-                return result, transaction
-            except DBAPIError as error:
-                if attempt + 1 == _RETRIES or not _passing(error):
+                return self._once(unit, args, kwargs, commit=commit)
+            except (DatabaseUnreachable, DatabaseContended) as error:
+                contended += isinstance(error, DatabaseContended)
+                pause = min(_LONGEST_PAUSE, _PAUSE * 2**attempt) * (0.5 + clock.random_fraction())
+                if contended == _ATTEMPTS or clock.monotonic() + pause > end:
                     raise
-                clock.sleep(0.02 * 2**attempt * (0.5 + clock.random_fraction()))
+            clock.sleep(pause)
         raise AssertionError("unreachable")
+
+    def _once(self, unit: Callable[..., T], args: Any, kwargs: Any, *, commit: bool) -> tuple[T, Transaction]:
+        assert self._pool is not None
+        committing = False
+        try:
+            with self._pool.connection(patience.seconds(self._timeout), reading=not commit) as connection:
+                transaction = Transaction(connection)
+                result = unit(transaction, *args, **kwargs)
+                if commit:
+                    if transaction.spoiled:
+                        # PostgreSQL would answer COMMIT with a quiet rollback.
+                        raise RuntimeError("a unit went on after a refused row without tx.attempt()")
+                    committing = True
+                    connection.commit()
+                return result, transaction
+        except DBAPIError as error:
+            known = self._meaning(error)
+            if known is None:
+                raise
+            if committing and isinstance(known, DatabaseUnreachable):
+                raise OutcomeUnknown() from error
+            raise known from error
+
+    def wait_for_server(self, max_retries: int = 10, retry_interval: float = 10.0) -> None:
+        """At start: until the server answers, `max_retries` times (-1: for ever), `retry_interval` seconds
+        apart. Raises DatabaseUnreachable; BadConnection at once."""
+        if self._pool is None:
+            return
+        tried = 0
+        while True:
+            try:
+                with self._pool.connection(self._timeout):
+                    return
+            except (DatabaseUnreachable, DatabaseBusy) as error:
+                if 0 <= max_retries <= tried:
+                    raise
+                tried += 1
+                log.warning("%s Attempt %s of %s.", error, tried, max_retries if max_retries >= 0 else "any")
+            clock.sleep(retry_interval)
 
     def close(self) -> None:
         if self._group:
             self._group.close()
             self._idle_readers.close()
+        if self._pool is not None:
+            self._pool.close()
         self._readers.dispose()
         self._writers.dispose()
 
     @property
     def engine(self) -> Engine:
-        """For migrations and schema creation only."""
+        """For migrations and schema creation only: nothing bounds how long a statement takes."""
         return self._writers
-
-
-def _passing(error: DBAPIError) -> bool:
-    """Deadlock, serialization failure or a lost connection: the same unit may succeed when run again."""
-    if error.connection_invalidated:
-        return True
-    original = error.orig
-    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if code in ("40001", "40P01"):
-        return True
-    numbers: tuple[Any, ...] = getattr(original, "args", ())
-    return bool(numbers) and numbers[0] in (1205, 1213, 2006, 2013)

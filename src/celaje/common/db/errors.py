@@ -9,6 +9,12 @@ class DuplicateRow(errors.Conflict):
     text = "Such a row exists already."
 
 
+class ValueRefused(errors.Invalid):
+    """Too long for its column, out of a number's range, or with characters that the database cannot keep."""
+
+    text = "The database cannot keep a value of this request: {cause}"
+
+
 class DatabaseLocked(errors.Unavailable):
     text = "The database did not let this transaction in within {seconds} s."
 
@@ -20,6 +26,25 @@ class SchemaTooNew(errors.ConfigurationError):
     )
 
 
+class ForeignSchema(errors.ConfigurationError):
+    """Two services share one database by mistake, or somebody removed tables."""
+
+    text = (
+        "The database that [database] connection names for {service} has a schema, but not its tables "
+        "({missing} ...). Each service needs a database of its own: write {{service}} into the URL."
+    )
+
+
+class DriverMissing(errors.ConfigurationError):
+    text = "[database] connection needs the library {library}: pip install 'celaje[{extra}]'."
+
+
+class BadConnection(errors.ConfigurationError):
+    """An URL that leads nowhere: no such database, a wrong password, not an URL at all."""
+
+    text = "[database] connection does not lead to a database: {cause}"
+
+
 class DatabaseClosed(errors.Unavailable):
     """Work that came after the end: its service has been stopped or killed."""
 
@@ -28,3 +53,22 @@ class DatabaseClosed(errors.Unavailable):
 
 class DatabaseBusy(errors.Unavailable):
     text = "No connection to the database became free within {seconds:g} s."
+
+
+class DatabaseUnreachable(errors.Unavailable):
+    """The server is down or being restarted, or the connection broke again and again. Nothing is written."""
+
+    text = "The database cannot be reached."
+
+
+class DatabaseContended(errors.Unavailable):
+    """Deadlocks or lock timeouts, more of them in a row than is worth another attempt. Nothing is written."""
+
+    text = "The database could not run this transaction beside others."
+
+
+class OutcomeUnknown(errors.Unavailable):
+    """The connection broke while the commit was on its way: it may be written or not. The same unit must not
+    simply run again; a client looks first, a flow is replayed from its journal."""
+
+    text = "The connection to the database broke during the commit. Look whether the change was made."

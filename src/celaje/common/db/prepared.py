@@ -31,6 +31,9 @@ class Prepared:
     __slots__ = ("_fast", "statement")
 
     def __init__(self, statement: Executable):
+        if isinstance(statement, Insert):
+            # PostgreSQL's answer to an insert is the key that it made, unless told that the number matters.
+            statement = statement.execution_options(preserve_rowcount=True)
         self.statement = statement
         # By the names of the parameters, since they decide which columns are set.
         self._fast: dict[tuple[str, ...], _Direct | None] = {}

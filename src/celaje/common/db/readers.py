@@ -13,22 +13,20 @@ from celaje.common.db.errors import DatabaseBusy, DatabaseClosed
 
 
 class Readers:
-    """At most `size` connections; one more waits up to `timeout` seconds. The one used last is used next,
-    its page cache being warm."""
+    """At most `size` connections. The one used last is used next, its page cache being warm."""
 
-    def __init__(self, engine: Engine, size: int, timeout: float):
+    def __init__(self, engine: Engine, size: int):
         self._engine = engine
-        self._timeout = timeout
         self._free = threading.BoundedSemaphore(size)
         self._idle: list[tuple[Connection, Any]] = []
         self._closed = False
 
-    def take(self) -> tuple[Connection, Any]:
-        """A connection, and the driver's own below it. Raises DatabaseBusy."""
+    def take(self, seconds: float) -> tuple[Connection, Any]:
+        """A connection, and the driver's own below it, waited for at most `seconds`. Raises DatabaseBusy."""
         if self._closed:
             raise DatabaseClosed()
-        if not self._free.acquire(timeout=self._timeout):
-            raise DatabaseBusy(seconds=self._timeout)
+        if not self._free.acquire(timeout=seconds):
+            raise DatabaseBusy(seconds=seconds)
         try:
             return self._idle.pop()
         except IndexError:

@@ -6,18 +6,24 @@ Alembic and runs the service's migrations (`<service>/db/migrations/NNNN_what.py
 """
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 import sqlalchemy
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, func, select
 
+from celaje.common.db import locks
 from celaje.common.db.database import Database
-from celaje.common.db.errors import SchemaTooNew
+from celaje.common.db.errors import ForeignSchema, SchemaTooNew
 
 _VERSION_TABLE = sqlalchemy.Table(
     "alembic_version", MetaData(), sqlalchemy.Column("version_num", sqlalchemy.String(32), primary_key=True)
 )
+
+# Seconds that a process waits for another one's migrations.
+_PATIENCE = 3600
 
 
 def revisions(migrations: Path) -> list[str]:
@@ -33,30 +39,83 @@ def stamp_of(connection: Connection) -> str | None:
 
 def sync(database: Database, service: str, metadata: MetaData, migrations: Path) -> list[str]:
     """Create or upgrade the schema. Returns what was done, as revision names; empty when it was current.
-    Raises SchemaTooNew for a stamp that this code does not know."""
+    Several processes may do it at once: one works, the others wait for it. Raises SchemaTooNew for a stamp
+    that this code does not know, ForeignSchema for another service's database."""
     known = revisions(migrations)
     with database.engine.connect() as connection:
         found = stamp_of(connection)
         if found == known[-1]:
+            _check_owner(connection, service, metadata)
             return []
         if found is not None and found not in known:
             raise SchemaTooNew(service=service, found=found, known=known[-1])
-        if database.url.get_backend_name() == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if found is None:
-            metadata.create_all(connection)
-            _VERSION_TABLE.create(connection, checkfirst=True)
-            connection.execute(_VERSION_TABLE.insert().values(version_num=known[-1]))
-            todo = known
-        else:
-            todo = known[known.index(found) + 1 :]
-            _upgrade(connection, migrations, todo)
-            connection.execute(_VERSION_TABLE.update().values(version_num=known[-1]))
-        if database.url.get_backend_name() == "sqlite":
-            connection.exec_driver_sql("COMMIT")
-        else:
-            connection.commit()
+        with _alone(connection):
+            # Somebody else may have done it while this process waited.
+            return _bring_up(connection, service, metadata, migrations, known)
+
+
+def _bring_up(
+    connection: Connection, service: str, metadata: MetaData, migrations: Path, known: list[str]
+) -> list[str]:
+    found = stamp_of(connection)
+    if found is None:
+        # On SQLite it is all or nothing: asking for each table first would double the time of a first start.
+        metadata.create_all(connection, checkfirst=connection.dialect.name != "sqlite")
+        _VERSION_TABLE.create(connection, checkfirst=True)
+        if connection.dialect.name in ("mysql", "mariadb"):
+            _complete_indexes(connection, metadata)
+            locks.create(connection)
+        connection.execute(_VERSION_TABLE.insert().values(version_num=known[-1]))
+        return known
+    _check_owner(connection, service, metadata if found == known[-1] else None)
+    todo = known[known.index(found) + 1 :]
+    for name in todo:
+        _upgrade(connection, migrations, [name])
+        # After each: where DDL cannot be rolled back, the ones before a failure are done.
+        connection.execute(_VERSION_TABLE.update().values(version_num=name))
     return todo
+
+
+def _complete_indexes(connection: Connection, metadata: MetaData) -> None:
+    """CREATE TABLE commits by itself on MariaDB: an earlier attempt may have ended before the indexes."""
+    inspector, names = sqlalchemy.inspect(connection), connection.dialect.identifier_preparer
+    for table in metadata.tables.values():
+        there = {names.quote(str(index["name"])) for index in inspector.get_indexes(table.name)}
+        for index in table.indexes:
+            if names.format_index(index) not in there:
+                index.create(connection)
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """One transaction, and no other process in the same place. MariaDB's DDL commits by itself."""
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+        connection.exec_driver_sql("COMMIT")
+    elif dialect == "postgresql":
+        connection.rollback()
+        connection.execute(select(func.pg_advisory_xact_lock(locks.number("celaje db sync"))))
+        yield
+        connection.commit()
+    else:
+        name = func.concat("celaje db sync ", func.database())
+        connection.execute(select(func.get_lock(name, _PATIENCE)))
+        try:
+            yield
+            connection.commit()
+        finally:
+            connection.execute(select(func.release_lock(name)))
+
+
+def _check_owner(connection: Connection, service: str, metadata: MetaData | None) -> None:
+    """On a server one URL given to two services would pass for current."""
+    if metadata is None or connection.dialect.name == "sqlite":
+        return
+    missing = set(metadata.tables) - set(sqlalchemy.inspect(connection).get_table_names())
+    if missing:
+        raise ForeignSchema(service=service, missing=min(missing))
 
 
 def _upgrade(connection: Connection, migrations: Path, names: list[str]) -> None:

@@ -191,11 +191,13 @@ class Service:
         url = conf.connection or f"sqlite:///{self.ground.state / f'{self.service_type}.db'}"
         self._database = Database(
             url,
+            service=self.service_type,
             max_pool_size=conf.max_pool_size,
             max_overflow=conf.max_overflow,
             pool_timeout=conf.pool_timeout,
             synchronous=conf.sqlite_synchronous,
         )
+        self._database.wait_for_server(conf.max_retries, conf.retry_interval)
         sync(self._database, self.service_type, self.metadata, self.migrations)
         if self.services_table is not None:
             self.records = ServiceRecords(self.services_table, self.conf.service.service_down_time)

@@ -12,7 +12,7 @@ from typing import Any
 import falcon
 import msgspec
 
-from celaje.common import context
+from celaje.common import context, patience
 from celaje.common.errors import CelajeError, Forbidden, Invalid, MethodNotAllowed, NotFound, Unauthorized
 from celaje.common.policy import Policy
 from celaje.common.wsgi import pipeline
@@ -107,11 +107,12 @@ class Api:
         request.route = choices[0]
         request.choices = choices
         try:
-            for stage in pipeline.STAGES:
-                stage(request)
-            route = request.route
-            with context.using(request.context):
-                result = route.handler(request, **parameters)
+            with patience.answering():
+                for stage in pipeline.STAGES:
+                    stage(request)
+                route = request.route
+                with context.using(request.context):
+                    result = route.handler(request, **parameters)
             if route.rule is not None and not request.authorized:
                 raise Forbidden(action=route.rule)
             self._render(request, answer, route, result)
