@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, or_, select
 
-from celaje.common.db import Prepared, Transaction
+from celaje.common.db import Prepared, Transaction, serialise
 from celaje.compute.db.tables import QUOTA_CLASSES, QUOTAS, SERVERS
 from celaje.compute.errors import OverServerQuota
 
@@ -56,6 +56,7 @@ def usage(tx: Transaction, project_id: str, user_id: str = "") -> dict[str, int]
 
 def check(tx: Transaction, conf: Any, project_id: str, asked: dict[str, int]) -> None:
     """Raise OverServerQuota when `asked` does not fit any more; called before the insert, in its unit."""
+    serialise(tx, f"quota {project_id}")
     allowed = limits(tx, conf, project_id)
     used = usage(tx, project_id)
     over = [

@@ -5,7 +5,7 @@ Usage is counted from the rows in the transaction that adds to it, so it cannot 
 
 from typing import Any
 
-from celaje.common.db import Transaction
+from celaje.common.db import Transaction, serialise
 from celaje.image.db import images
 from celaje.image.errors import LimitExceeded, StorageQuotaFull
 
@@ -34,6 +34,8 @@ def room(tx: Transaction, conf: Any, owner: str | None) -> int:
 def check_storage(tx: Transaction, conf: Any, owner: str | None, size: int) -> None:
     """Before `size` more bytes count: other uploads of the owner may have ended meanwhile."""
     quota = storage_quota(conf)
+    if quota is not None:
+        serialise(tx, f"quota {owner}")
     if quota is not None and images.usage(tx, owner) + size > quota:
         raise StorageQuotaFull(remaining=max(0, quota - images.usage(tx, owner)))
 

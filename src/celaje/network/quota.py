@@ -1,7 +1,7 @@
 """Quotas: limits in rows, usage counted from the resources' own rows in the transaction that inserts.
 
-Called by the create handlers and by the quota API. Counted usage cannot drift; two transactions on
-PostgreSQL that count at once meet at the project's quota lock.
+Called by the create handlers and by the quota API. Counted usage cannot drift; two transactions that count
+at once meet at the project's lock.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 
-from celaje.common.db import Prepared, Transaction, fetch_all
+from celaje.common.db import Prepared, Transaction, fetch_all, serialise
 from celaje.common.errors import OverQuota
 from celaje.network.db import tables
 
@@ -48,9 +48,8 @@ def default_limits(conf: Any) -> dict[str, int]:
 
 def check(tx: Transaction, conf: Any, resource: str, project_id: str, wanted: int = 1) -> None:
     """Raises OverQuota when `wanted` more are too many."""
-    if tx.dialect == "postgresql":
-        # Until the end of the transaction: else two requests count the same rows and both fit.
-        tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"{project_id}/{resource}"))))
+    # Else two requests count the same rows and both fit.
+    serialise(tx, f"quota {project_id}")
     row = _CHECKS[resource].one(tx, project=project_id)
     assert row is not None
     limit = row["limit"] if row["limit"] is not None else getattr(conf.quotas, f"quota_{resource}")

@@ -7,6 +7,7 @@ may import it (a test on imports holds that).
 
 from celaje.common.db.database import Database, Transaction
 from celaje.common.db.errors import DatabaseClosed, DatabaseLocked, DuplicateRow, SchemaTooNew
+from celaje.common.db.locks import serialise
 from celaje.common.db.prepared import Prepared
 from celaje.common.db.rows import fetch_all, fetch_one, fetch_value
 from celaje.common.db.types import Json, Moment, new_metadata
@@ -25,4 +26,5 @@ __all__ = [
     "fetch_one",
     "fetch_value",
     "new_metadata",
+    "serialise",
 ]

@@ -58,21 +58,22 @@ class ServiceRecords:
         found = self.find(tx, binary, host)
         if found is None:
             try:
-                tx.execute(
-                    services.insert().values(
-                        uuid=clock.new_uuid(),
-                        binary=binary,
-                        host=host,
-                        topic=topic,
-                        availability_zone=availability_zone,
-                        disabled=False,
-                        forced_down=False,
-                        report_count=0,
-                        details=details,
-                        created_at=now,
-                        last_seen_at=now,
+                with tx.attempt():
+                    tx.execute(
+                        services.insert().values(
+                            uuid=clock.new_uuid(),
+                            binary=binary,
+                            host=host,
+                            topic=topic,
+                            availability_zone=availability_zone,
+                            disabled=False,
+                            forced_down=False,
+                            report_count=0,
+                            details=details,
+                            created_at=now,
+                            last_seen_at=now,
+                        )
                     )
-                )
             except DuplicateRow:  # two conductors heard of it at once
                 return False
             return True

@@ -3,7 +3,7 @@
 from typing import Any
 
 from celaje.common import clock
-from celaje.common.db import Transaction
+from celaje.common.db import Transaction, serialise
 from celaje.common.errors import Forbidden
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import Page, next_link, read_limit
@@ -81,6 +81,7 @@ def create(request: Request) -> Response:
     }
 
     def unit(tx: Transaction) -> dict[str, Any]:
+        serialise(tx, f"key pairs {user}")
         if keypairs.find(tx, user, given["name"]) is None:
             allowed = quota.limits(tx, request.service.conf, request.context.project_id or "", user)
             if 0 <= allowed["key_pairs"] <= keypairs.count(tx, user):

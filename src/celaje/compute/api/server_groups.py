@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from celaje.common.db import Transaction
+from celaje.common.db import Transaction, serialise
 from celaje.common.errors import Forbidden, Invalid
 from celaje.common.wsgi import Request
 from celaje.common.wsgi.paging import read_limit, read_offset
@@ -74,6 +74,7 @@ def create(request: Request) -> Row:
     }
 
     def unit(tx: Transaction) -> Row:
+        serialise(tx, f"server groups {project}")
         allowed = quota.limits(tx, request.service.conf, project)["server_groups"]
         if 0 <= allowed <= server_groups.count(tx, project):
             raise GroupQuota()

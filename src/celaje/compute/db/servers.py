@@ -111,7 +111,8 @@ def device_of_volume(tx: Transaction, server_id: str, volume_id: str) -> Row | N
 def add_device(tx: Transaction, row: Row) -> bool:
     """False when the server has that volume already."""
     try:
-        tx.execute(_INSERT_DEVICES, row)
+        with tx.attempt():
+            tx.execute(_INSERT_DEVICES, row)
     except DuplicateRow:
         return False
     return True

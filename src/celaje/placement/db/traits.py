@@ -55,7 +55,8 @@ def create(tx: Transaction, name: str) -> bool:
     if exists(tx, name):
         return False
     try:
-        tx.execute(TRAITS.insert(), {"name": name, "created_at": clock.now()})
+        with tx.attempt():
+            tx.execute(TRAITS.insert(), {"name": name, "created_at": clock.now()})
     except DuplicateRow:
         return False
     return True

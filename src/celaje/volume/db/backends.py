@@ -61,7 +61,8 @@ def record(tx: Transaction, pool: str, capacity: Row) -> None:
     if _update.run(tx, pool=pool, **values):
         return
     try:
-        _insert.run(tx, name=pool, host=host_of(pool), generation=0, **values)
+        with tx.attempt():
+            _insert.run(tx, name=pool, host=host_of(pool), generation=0, **values)
     except DuplicateRow:  # two conductors heard of it at once: the same numbers
         return
 

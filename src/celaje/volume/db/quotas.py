@@ -2,8 +2,8 @@
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from celaje.common.db import DuplicateRow, Prepared, Transaction
-from celaje.volume.db.tables import QUOTA_LOCKS, QUOTAS, SNAPSHOTS, VOLUMES
+from celaje.common.db import Prepared, Transaction, serialise
+from celaje.volume.db.tables import QUOTAS, SNAPSHOTS, VOLUMES
 
 DEFAULT_CLASS = "class:default"
 
@@ -30,23 +30,11 @@ _snapshots = Prepared(
     .where(SNAPSHOTS.c.project_id == bindparam("project"), SNAPSHOTS.c.consumes_quota.is_(True))
     .group_by(SNAPSHOTS.c.volume_type_id)
 )
-_lock = Prepared(
-    update(QUOTA_LOCKS)
-    .where(QUOTA_LOCKS.c.project_id == bindparam("project"))
-    .values(project_id=bindparam("same"))
-)
 
 
 def lock(tx: Transaction, project_id: str) -> None:
-    """Two requests of one project are counted one after the other. SQLite has one writer anyway."""
-    if tx.dialect == "sqlite":
-        return
-    if _lock.run(tx, project=project_id, same=project_id) == 0:
-        try:
-            with tx.connection.begin_nested():
-                tx.execute(insert(QUOTA_LOCKS), {"project_id": project_id})
-        except DuplicateRow:
-            _lock.run(tx, project=project_id, same=project_id)
+    """Two requests of one project are counted one after the other."""
+    serialise(tx, f"quota {project_id}")
 
 
 def limits(tx: Transaction, project_id: str | None) -> tuple[dict[str, int], dict[str, int]]:

@@ -21,6 +21,7 @@ def default_type(tx: Transaction, configured: str) -> None:
         "created_at": clock.now(),
     }
     try:
-        types.insert_type(tx, row)
+        with tx.attempt():
+            types.insert_type(tx, row)
     except DuplicateRow:  # another API node was first
         return

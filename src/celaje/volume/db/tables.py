@@ -157,9 +157,6 @@ QUOTAS = Table(
     Column("hard_limit", Integer, nullable=False),
 )
 
-# One row a project, locked while its quota is checked (not on SQLite, which has one writer).
-QUOTA_LOCKS = Table("quota_locks", METADATA, Column("project_id", String(64), primary_key=True))
-
 # The ledger of pools: what they said last. What is allocated is counted from the volumes' rows.
 BACKENDS = Table(
     "backends",
