@@ -42,7 +42,7 @@ def test_readers_read_and_members_write(lab, volumes):
 def test_both_forms_of_the_url(lab, volumes):
     made = volumes.create(1)
     assert volumes.get(f"/v3/volumes/{made['id']}").status == 200
-    assert volumes.at("3.66").get(f"/v3/volumes/{made['id']}").status == 404
+    assert volumes.at("3.0").get(f"/v3/volumes/{made['id']}").status == 200
     wrong = volumes.get(f"/v3/{'f' * 32}/volumes")
     assert wrong.status == 400
     assert "Malformed request url" in wrong.words

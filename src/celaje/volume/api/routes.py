@@ -24,16 +24,14 @@ from celaje.volume.api import (
 )
 from celaje.volume.api import volume_actions as actions
 
-_WITHOUT_PROJECT = (3, 67)
-
 
 def _in_project(route: Route) -> list[Route]:
-    """Both forms of a URL: below the project's id, and, since 3.67, without it."""
-    since = max(route.since or _WITHOUT_PROJECT, _WITHOUT_PROJECT)
-    rows = [replace(route, path=f"/v3/{{project_id}}{route.path}", handler=_own_project(route.handler))]
-    if route.until is None or route.until >= since:
-        rows.append(replace(route, path=f"/v3{route.path}", since=since))
-    return rows
+    """Both forms of a URL: below the project's id, and without it. 3.67 only tells clients of the latter:
+    catalogs that name no project are used by clients that ask for no microversion, too."""
+    return [
+        replace(route, path=f"/v3/{{project_id}}{route.path}", handler=_own_project(route.handler)),
+        replace(route, path=f"/v3{route.path}"),
+    ]
 
 
 def _own_project(handler: Callable[..., Any]) -> Callable[..., Any]:
