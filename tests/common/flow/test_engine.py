@@ -9,7 +9,7 @@ from celaje.common import clock, context
 from celaje.common.errors import CelajeError, Conflict, NotFound, Unavailable
 from celaje.common.flow import FlowTimeout, flow
 from celaje.common.flow.run import UNDO_GRACE
-from celaje.common.messaging.errors import MessagingTimeout
+from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer, WorkerLost
 from tests.common.flow.conftest import set_status, spoiled
 
 
@@ -258,6 +258,37 @@ def test_a_flow_that_waits_past_its_deadline_takes_its_way_out(kitchen, outside,
     assert "deadline" in row["error"]["message"]
     assert outside.done == ["choose glass", "break glass"]
     assert k.status("j1") == "error"
+
+
+def test_what_nobody_ever_began_is_not_undone(kitchen, outside, virtual):
+    nobody = NoSuchServer(target="furnace", method="blow")
+    outside.errors["blow glass"] = [nobody] * 1000
+    k = kitchen(make)
+    flow_id = k.submit("jar.make", "j1")
+    k.engine.execute(flow_id)
+    virtual.advance(31)
+    k.engine.execute(flow_id)
+    virtual.advance(101)
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "failed"
+    assert outside.done == ["choose glass"], "there is no glass to break"
+    (step,) = [s for s in k.database.read(k.flows.steps, flow_id) if s["name"] == "blow glass"]
+    assert step["note"] == "nobody was there to begin it"
+
+
+def test_what_somebody_may_have_begun_is_undone(kitchen, outside, virtual):
+    """One try was lost on the way: whether it was begun is unknown, whatever later tries say."""
+    lost = WorkerLost(target="furnace", method="blow", cause="it was killed")
+    outside.errors["blow glass"] = [lost] + [NoSuchServer(target="furnace", method="blow")] * 1000
+    k = kitchen(make)
+    flow_id = k.submit("jar.make", "j1")
+    k.engine.execute(flow_id)
+    virtual.advance(31)
+    k.engine.execute(flow_id)
+    virtual.advance(101)
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "failed"
+    assert outside.done == ["choose glass", "break glass"]
 
 
 def test_a_timeout_fails_the_step_at_once(kitchen, outside):

@@ -17,6 +17,9 @@ from celaje.common.flow.flows import Flows, Row
 # Undo steps are numbered behind all steps, in the order in which they were registered.
 FIRST_UNDO = 10_000
 
+# The note of a step whose every try found nobody who could begin it: it needs no undo.
+NEVER_BEGUN = "nobody was there to begin it"
+
 
 class Journal:
     def __init__(
@@ -33,6 +36,8 @@ class Journal:
         self._steps = {step["number"]: step for step in steps}
         # The last step's outcome goes into the transaction that begins the next one: one commit a step.
         self._unwritten: list[Callable[[Transaction], object]] = [claim] if claim else []
+        # Steps of which no earlier try can have had an effect.
+        self._untouched: set[int] = set()
         self._told = flow["checkpoint"]
         # Called before and after each step and write; the crash tests kill here.
         self.on_boundary: Callable[[str, Row], None] | None = None
@@ -61,7 +66,10 @@ class Journal:
             "started_at": before["started_at"] if before else now,
             "finished_at": None,
             "outcome": None,
+            "note": None,
         }
+        if before is None or before.get("note") == NEVER_BEGUN:
+            self._untouched.add(number)
         self._steps[number] = step
 
         def unit(tx: Transaction) -> None:
@@ -78,6 +86,18 @@ class Journal:
 
     def fail(self, step: Row, error: CelajeError) -> None:
         self._settle(step, outcome="error", error=error.to_dict(), finished_at=clock.now())
+
+    def not_begun(self, step: Row) -> None:
+        """This try reached nobody. Counts only if no earlier one may have been begun."""
+        if step["number"] in self._untouched:
+            self._settle(step, note=NEVER_BEGUN)
+
+    def begun_after(self, number: int) -> bool:
+        """Whether any step behind `number` may have had an effect."""
+        return any(
+            number < step["number"] < FIRST_UNDO and step.get("note") != NEVER_BEGUN
+            for step in self._steps.values()
+        )
 
     def _settle(self, step: Row, **values: Any) -> None:
         step.update(values)

@@ -20,7 +20,7 @@ from celaje.common.errors import CelajeError, NotFound
 from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, InternalFlowError, Suspended, Unwind
 from celaje.common.flow.journal import FIRST_UNDO, Journal, Row
 from celaje.common.messaging.client import Sender
-from celaje.common.messaging.errors import MessagingTimeout
+from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Run:
         self.request = request
         self._journal = journal
         self._number = 0
-        self._undos: list[tuple[int, str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self._undos: list[tuple[int, int, str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         self._undoing = False
         self.ended = False
 
@@ -68,6 +68,8 @@ class Run:
         except CelajeError as error:
             # Nobody there: the work waits. A timeout is an answer: the step had its time.
             if error.kind == "unavailable" and not isinstance(error, MessagingTimeout):
+                if isinstance(error, NoSuchServer) and not error.remote:
+                    self._journal.not_begun(step)
                 raise Suspended(target or name, _delay(step["tries"])) from error
             self._journal.fail(step, error)
             raise
@@ -115,14 +117,15 @@ class Run:
 
     def undo(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Should the flow fail from here on: do this then, in reverse order of registration. Register it
-        before the step it takes back, since a step that was cut off may have had its effect."""
+        before the step it takes back, since a step that was cut off may have had its effect. It is left out
+        where nothing behind it can have been begun."""
         name = describe(call)[0]
-        self._undos.append((FIRST_UNDO + len(self._undos), name, call, args, kwargs))
+        self._undos.append((self._number, FIRST_UNDO + len(self._undos), name, call, args, kwargs))
 
     def undo_write(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """An undo that is SQL of this service's own database."""
         name = getattr(work, "__name__", str(work))
-        self._undos.append((FIRST_UNDO + len(self._undos), name, _Write(work), args, kwargs))
+        self._undos.append((self._number, FIRST_UNDO + len(self._undos), name, _Write(work), args, kwargs))
 
     def checkpoint(self, name: str) -> None:
         """Whoever waits for this checkpoint may go on, once the next step has begun."""
@@ -153,8 +156,9 @@ class Run:
         """Run the undo steps in reverse, then end the flow by its way out."""
         if self.flow["state"] != "undoing":
             self._journal.start_undoing(error)
-        for number, name, call, args, kwargs in reversed(self._undos):
-            self._undo(number, name, call, args, kwargs)
+        for after, number, name, call, args, kwargs in reversed(self._undos):
+            if self._journal.begun_after(after):
+                self._undo(number, name, call, args, kwargs)
         self._journal.end("failed", lambda tx: way_out(tx, self.flow, error))
         self.ended = True
 
