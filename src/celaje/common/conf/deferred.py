@@ -14,7 +14,8 @@ _SELDOM = ("netaddr", "rfc3986", "stevedore")
 
 class _Deferred(ModuleType):
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        # Whoever imports a part of it asks for the path, and needs the whole.
+        if name.startswith("__") and name != "__path__":
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
