@@ -27,7 +27,7 @@ class MadeKey:
     fingerprint: str
 
 
-def make_ssh() -> MadeKey:
+def make(_user_id: str) -> MadeKey:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
         serialization.Encoding.PEM,
@@ -36,10 +36,10 @@ def make_ssh() -> MadeKey:
     ).decode()
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     text = f"{public.decode()} Generated-by-Celaje"
-    return MadeKey(private, text, ssh_fingerprint(text))
+    return MadeKey(private, text, fingerprint(text))
 
 
-def ssh_fingerprint(public_key: str) -> str:
+def fingerprint(public_key: str) -> str:
     """Raises InvalidKeypair."""
     try:
         serialization.load_ssh_public_key(public_key.encode())

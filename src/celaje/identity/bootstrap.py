@@ -79,14 +79,17 @@ def bootstrap(
         projects = {name: _project(tx, name, about) for name, about in PROJECT_NAMES.items()}
         roles = _roles(tx)
         users = _users(tx, hashes)
-        for name in wanted:
+        grants = [
+            (users[name], "project", projects[project], roles[role])
+            for name in wanted
             # What an operator took from a user stays taken; but the cloud keeps its admin and its services.
-            if name in hashes or name == "admin" or name not in HUMANS:
-                for project, names in HUMANS.get(name, SERVICE_ROLES).items():
-                    for role in names:
-                        _assign(tx, users[name], "project", projects[project], roles[role])
-        _assign(tx, users["admin"], "system", SYSTEM, roles["admin"])
-        _assign(tx, users["admin"], "domain", DOMAIN, roles["admin"])
+            if name in hashes or name == "admin" or name not in HUMANS
+            for project, names in HUMANS.get(name, SERVICE_ROLES).items()
+            for role in names
+        ]
+        grants.append((users["admin"], "system", SYSTEM, roles["admin"]))
+        grants.append((users["admin"], "domain", DOMAIN, roles["admin"]))
+        _assign(tx, grants)
         _catalog(tx, public_url)
         service.catalog.changed_by(tx)
         service.inference.changed_by(tx)
@@ -164,38 +167,52 @@ def _roles(tx: Transaction) -> dict[str, str]:
 def _users(tx: Transaction, hashes: Mapping[str, str]) -> dict[str, str]:
     users = _user_ids(tx)
     now = clock.now()
+    rows = []
     for name, hashed in hashes.items():
         if name not in users:
             users[name] = new_id()
-            tx.execute(
-                insert(USERS).values(
-                    id=users[name],
-                    name=name,
-                    domain_id=DOMAIN,
-                    enabled=True,
-                    password_hash=hashed,
-                    password_set_at=now,
-                    failed_logins=0,
-                    created_at=now,
-                    options={},
-                    extra={},
-                )
+            rows.append(
+                {
+                    "id": users[name],
+                    "name": name,
+                    "domain_id": DOMAIN,
+                    "enabled": True,
+                    "password_hash": hashed,
+                    "password_set_at": now,
+                    "failed_logins": 0,
+                    "created_at": now,
+                    "options": {},
+                    "extra": {},
+                }
             )
+    if rows:
+        tx.execute(insert(USERS), rows)
     return users
 
 
-def _assign(tx: Transaction, user_id: str, target: str, target_id: str, role_id: str) -> None:
-    row = {
-        "actor": "user",
-        "actor_id": user_id,
-        "target": target,
-        "target_id": target_id,
-        "role_id": role_id,
-        "inherited": False,
-    }
-    known = select(ASSIGNMENTS.c.role_id).where(*(ASSIGNMENTS.c[name] == row[name] for name in row))
-    if tx.execute(known).first() is None:
-        tx.execute(insert(ASSIGNMENTS).values(**row))
+def _assign(tx: Transaction, grants: list[tuple[str, str, str, str]]) -> None:
+    """(user, target, id of the target, role), those that are not there yet."""
+    table = ASSIGNMENTS.c
+    known = select(table.actor_id, table.target, table.target_id, table.role_id).where(
+        table.actor == "user",
+        table.actor_id.in_({user_id for user_id, *_ in grants}),
+        table.inherited.is_(False),
+    )
+    there = {tuple(row) for row in tx.execute(known)}
+    rows = [
+        {
+            "actor": "user",
+            "actor_id": user_id,
+            "target": target,
+            "target_id": target_id,
+            "role_id": role_id,
+            "inherited": False,
+        }
+        for user_id, target, target_id, role_id in grants
+        if (user_id, target, target_id, role_id) not in there
+    ]
+    if rows:
+        tx.execute(insert(ASSIGNMENTS), rows)
 
 
 def _catalog(tx: Transaction, public_url: str) -> None:
@@ -206,29 +223,32 @@ def _catalog(tx: Transaction, public_url: str) -> None:
         (row["service_id"], row["interface"], row["region_id"]): row
         for row in fetch_all(tx, select(ENDPOINTS))
     }
+    new_services: list[dict[str, Any]] = []
+    new_endpoints: list[dict[str, Any]] = []
     for kind, name, path in CATALOG:
         row = services.get((kind, name))
         service_id = row["id"] if row else new_id()
         if row is None:
-            tx.execute(insert(SERVICES).values(id=service_id, type=kind, name=name, enabled=True, extra={}))
+            new_services.append({"id": service_id, "type": kind, "name": name, "enabled": True, "extra": {}})
         for interface in INTERFACES:
-            _endpoint(
-                tx, endpoints.get((service_id, interface, REGION)), service_id, interface, public_url + path
-            )
+            known, url = endpoints.get((service_id, interface, REGION)), public_url + path
+            if known is None:
+                new_endpoints.append(_endpoint(service_id, interface, url))
+            elif known["url"] != url:
+                tx.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == known["id"]).values(url=url))
+    if new_services:
+        tx.execute(insert(SERVICES), new_services)
+    if new_endpoints:
+        tx.execute(insert(ENDPOINTS), new_endpoints)
 
 
-def _endpoint(tx: Transaction, row: dict[str, Any] | None, service_id: str, interface: str, url: str) -> None:
-    if row is None:
-        tx.execute(
-            insert(ENDPOINTS).values(
-                id=new_id(),
-                service_id=service_id,
-                interface=interface,
-                region_id=REGION,
-                url=url,
-                enabled=True,
-                extra={},
-            )
-        )
-    elif row["url"] != url:
-        tx.execute(update(ENDPOINTS).where(ENDPOINTS.c.id == row["id"]).values(url=url))
+def _endpoint(service_id: str, interface: str, url: str) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "service_id": service_id,
+        "interface": interface,
+        "region_id": REGION,
+        "url": url,
+        "enabled": True,
+        "extra": {},
+    }

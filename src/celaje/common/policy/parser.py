@@ -4,6 +4,7 @@ Called by `enforcer` at load; makes plain nodes that `checks` compiles. Grammar,
 `or`, `and`, `not`, then `( ... )`, `@`, `!` or `kind:match`. The words are case-insensitive.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,8 +58,14 @@ def parse(expression: str | Sequence[str | Sequence[str]]) -> Node:
     Raises SyntaxProblem. (oslo.policy logs such a rule and denies; at load a plain error is kinder.)
     """
     if isinstance(expression, str):
-        return _Parser(expression).parse() if expression else Constant(True)
+        return _parsed(expression) if expression else Constant(True)
     return _from_lists(expression)
+
+
+@functools.lru_cache(2048)
+def _parsed(text: str) -> Node:
+    """Trees are never changed, and a service's hundreds of rules have a dozen different texts."""
+    return _Parser(text).parse()
 
 
 def named_rules(node: Node) -> Iterator[str]:

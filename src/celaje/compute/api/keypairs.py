@@ -1,5 +1,6 @@
 """Key pairs: a user's public keys for new servers."""
 
+import importlib
 from typing import Any
 
 from celaje.common import clock
@@ -7,7 +8,7 @@ from celaje.common.db import Transaction, serialise
 from celaje.common.errors import Forbidden
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import Page, next_link, read_limit
-from celaje.compute import keys, quota
+from celaje.compute import quota
 from celaje.compute.api.inputs import check_query, closed
 from celaje.compute.api.links import next_page
 from celaje.compute.api.parameters import wrapped
@@ -54,10 +55,9 @@ def _user(request: Request, given: str | None) -> str:
     return user
 
 
-def _certificates() -> Any:
-    from celaje.compute import certificates
-
-    return certificates
+def _library(kind: str) -> Any:
+    """They load much of the cryptography library, which most processes never need."""
+    return importlib.import_module(f"celaje.compute.{'keys' if kind == 'ssh' else 'certificates'}")
 
 
 def create(request: Request) -> Response:
@@ -67,10 +67,9 @@ def create(request: Request) -> Response:
     made = None
     if "public_key" in given:
         public_key = given["public_key"]
-        read = keys.ssh_fingerprint if kind == "ssh" else _certificates().fingerprint
-        fingerprint = read(public_key)
+        fingerprint = _library(kind).fingerprint(public_key)
     else:
-        made = keys.make_ssh() if kind == "ssh" else _certificates().make(user)
+        made = _library(kind).make(user)
         public_key, fingerprint = made.public_key, made.fingerprint
     values = {
         "user_id": user,
