@@ -12,6 +12,7 @@ from celaje.cli.failure import Failure
 COMMANDS = {
     "up": ("celaje.cli.up", "Start a whole cloud in this terminal."),
     "status": ("celaje.cli.status", "Tell from outside what is up."),
+    "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),
 }
 
