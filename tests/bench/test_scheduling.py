@@ -66,7 +66,7 @@ def test_decisions_over_ten_thousand_hosts():
 
     with Theme("scheduling") as figures:
         for what, fill in (
-            ("alike hosts, a few per cent full", lambda number: 0),
+            ("alike hosts, empty at first", lambda number: 0),
             ("hosts all filled differently", lambda number: (number * 7919) % 61),
         ):
             made = scheduler(fill)
