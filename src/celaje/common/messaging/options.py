@@ -14,6 +14,11 @@ OPTIONS = [
         help="Where messages go: inproc:// (this process), rabbit://user:password@host:5672/vhost with "
         "further hosts after commas, or zmq://.",
     ),
+    cfg.StrOpt(
+        "control_exchange",
+        default="openstack",
+        help="Exchange that notifications are published on.",
+    ),
     cfg.FloatOpt(
         "rpc_response_timeout",
         default=60,
@@ -104,10 +109,5 @@ NOTIFICATION_OPTIONS = [
         "topics",
         default=["notifications"],
         help="Where notifications go: to the queues <topic>.info, <topic>.error and so on.",
-    ),
-    cfg.StrOpt(
-        "control_exchange",
-        default="openstack",
-        help="Exchange that notifications are published on.",
     ),
 ]

@@ -4,6 +4,7 @@ Made by `messaging/bus.py`. Two links: what is published (with confirmation) goe
 consumed comes in on the other, so that a broker that holds publishers back does not hold replies back.
 """
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,10 @@ _ASK = 10.0
 # not say how long they wait get this many seconds (oslo.messaging's kombu_missing_consumer_retry_timeout).
 _REPLY_RETRY = 0.25
 _REPLY_PATIENCE = 60.0
+# Notifications are handed in without waiting: this many may pile up while there is no broker.
+_MOST_NOTIFICATIONS = 10000
+
+LOG = logging.getLogger(__name__)
 
 
 class RabbitBus(Bus):
@@ -121,6 +126,9 @@ class RabbitBus(Bus):
         """A notification into the queue `key`; returns at once, the broker's confirmation is waited for
         behind the scenes and what is not confirmed is sent again. TypeError when it cannot travel."""
         if self._closed:
+            return
+        if self._publisher.backlog > _MOST_NOTIFICATIONS:
+            LOG.warning("%s: a notification is dropped, too many messages wait", key)
             return
         declared = self._topology.named(exchange)
         self._publisher.send(

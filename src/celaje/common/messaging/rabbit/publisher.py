@@ -148,6 +148,11 @@ class Publisher:
         assert self.link is not None
         self.link.ring()
 
+    @property
+    def backlog(self) -> int:
+        """How many wait to be written."""
+        return len(self._waiting)
+
     def heard_from(self, target: Target) -> None:
         """A reply has come from there: somebody listens."""
         self._heard[target.exchange, Topology.key(target)] = clock.monotonic()

@@ -71,9 +71,8 @@ def request(envelope: Envelope, reply_to: str | None, monitor: float) -> bytes:
 
 def notification(body: dict[str, Any], context: dict[str, Any]) -> bytes:
     """TypeError names the part of the payload that cannot travel."""
-    for key, value in context.items():
-        body[f"_context_{key}"] = value
     codec.encode(body["payload"], "payload")
+    body = {**body, **{f"_context_{key}": value for key, value in context.items()}}
     return _encode({"oslo.version": "2.0", "oslo.message": _encode(body).decode()})
 
 
