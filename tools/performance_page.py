@@ -5,7 +5,6 @@ Each figure stands beside its limit of the same run and beside what DESIGN.md wa
 
 import os
 import platform
-import subprocess
 import sys
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def machine(records: dict) -> str:
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
-        "Celaje": f"{version()}, revision {revision()}",
+        "Celaje": f"{version()}, revision {', '.join(sorted({record['revision'] for record in records.values()}))}",
         "measured": max(record["at"] for record in records.values()),
         "load of the machine while measuring": f"{min(loads):.1f} to {max(loads):.1f} (of {os.cpu_count()})",
     }
@@ -69,7 +68,7 @@ def machine(records: dict) -> str:
         # Such a run cannot show that an absolute time is held, only that it is not worse than this.
         told += (
             "**The machine was busy with other work while this was measured**: every absolute time below is "
-            "longer than it takes alone, and so are the limits. Ratios and counts hold; a run on a quiet "
+            "longer than it takes alone, and so are the limits. Counts are exact and ratios were measured side by side; a run on a quiet "
             "machine has to decide the absolute ones that are missed here.\n\n"
         )
     return told
@@ -87,12 +86,6 @@ def version() -> str:
     from celaje import __version__
 
     return __version__
-
-
-def revision() -> str:
-    words = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    found = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
-    return found.stdout.strip() or "unknown"
 
 
 def section(records: dict, name: str) -> str:

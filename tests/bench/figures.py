@@ -5,6 +5,7 @@ held; nothing here fails on a time, since machines are small and noisy.
 """
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -45,12 +46,20 @@ class Figures:
             "theme": self.theme,
             "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
             "load": os.getloadavg()[0],
+            "revision": revision(),
             "rows": self.rows,
         }
         (FOLDER / f"{self.theme}.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(record), indent=1)
         )
         print()
+
+
+def revision():
+    """The commit that is measured, and whether the working tree differs from it."""
+    words = ["git", "-C", str(FOLDER.parents[1]), "describe", "--always", "--dirty", "--exclude", "*"]
+    found = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 class Theme:

@@ -125,7 +125,10 @@ def test_start_and_rest(tmp_path):
         begun = time.perf_counter()
         cloud.stop()
         figures.add("stop", time.perf_counter() - begun, "s")
-        begun = time.perf_counter()
-        cloud.start()
-        figures.add("start on a directory that is there", time.perf_counter() - begun, "s")
-        cloud.stop()
+        again = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            cloud.start()
+            again.append(time.perf_counter() - begun)
+            cloud.stop()
+        figures.add("start on a directory that is there", statistics.median(again), "s")
