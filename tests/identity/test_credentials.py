@@ -4,10 +4,13 @@ import datetime
 import json
 
 import pytest
+from sqlalchemy import select
 
 from celaje.common import clock
 from celaje.common.access_rules import allowed
 from celaje.common.clock import VirtualClock
+from celaje.common.db import fetch_all
+from celaje.identity.db.tables import CREDENTIALS
 
 
 def login(identity, credential, secret):
@@ -172,11 +175,11 @@ def test_credentials_are_the_owners(identity, demo, me):
     assert identity.admin.get(path).status == 404
 
 
-def test_blobs_are_sealed(identity, demo, tmp_path):
+def test_blobs_are_sealed(identity, demo):
     demo.post("/v3/credentials", {"credential": {"type": "cert", "blob": "very-secret-text"}}).ok(201)
-    files = [path for path in (tmp_path / "state" / "identity").iterdir() if ".db" in path.name]
-    assert files
-    assert not any(b"very-secret-text" in path.read_bytes() for path in files)
+    rows = identity.service.database.read(fetch_all, select(CREDENTIALS))
+    assert [row["type"] for row in rows] == ["cert"]
+    assert "very-secret-text" not in repr(rows)
 
 
 def test_ec2_credentials_are_found_by_their_key(demo):

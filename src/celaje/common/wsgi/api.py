@@ -107,6 +107,9 @@ class Api:
         request.route = choices[0]
         request.choices = choices
         try:
+            if any("\0" in value for value in parameters.values()):
+                # No resource's name has one, and PostgreSQL would not even look for it.
+                raise NotFound()
             with patience.answering():
                 for stage in pipeline.STAGES:
                     stage(request)
