@@ -54,12 +54,13 @@ def main() -> int:
 def machine(records: dict) -> str:
     loads = [record["load"] for record in records.values()]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    revisions = ", ".join(sorted({record["revision"] for record in records.values()}))
     lines = {
         "processor": f"{processor()}, {os.cpu_count()} cores",
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
-        "Celaje": f"{version()}, revision {', '.join(sorted({record['revision'] for record in records.values()}))}",
+        "Celaje": f"{version()}, revision {revisions}",
         "measured": max(record["at"] for record in records.values()),
         "load of the machine while measuring": f"{min(loads):.1f} to {max(loads):.1f} (of {os.cpu_count()})",
     }
@@ -67,9 +68,10 @@ def machine(records: dict) -> str:
     if max(loads) > (os.cpu_count() or 1):
         # Such a run cannot show that an absolute time is held, only that it is not worse than this.
         told += (
-            "**The machine was busy with other work while this was measured**: every absolute time below is "
-            "longer than it takes alone, and so are the limits. Counts are exact and ratios were measured side by side; a run on a quiet "
-            "machine has to decide the absolute ones that are missed here.\n\n"
+            "**The machine was busy with other work while this was measured**: absolute times below are "
+            "longer than they take alone, and so are the limits. Counts are not touched by it; ratios were "
+            "taken side by side, but are noisier. What is missed here has to be measured again on a quiet "
+            "machine.\n\n"
         )
     return told
 
