@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,8 @@ class AllInOne:
 
     def stop(self) -> None:
         """No new requests come any more; running steps end, or are left to be resumed at the next start."""
-        click.echo("\nStopping: running steps end, the rest is resumed at the next start.")
+        rest = "" if self._settings["ephemeral"] else ", the rest is resumed at the next start"
+        click.echo(f"\nStopping: running steps end{rest}.")
         self._cloud.stop(grace=10.0)
         log.info("stopped")
 
@@ -107,6 +109,8 @@ class AllInOne:
         lines += [f"  {dim('state     ')}{self._directory.path}"]
         if self._unknown:
             lines += ["", *(click.style(f"  {warning}", fg="yellow") for warning in self._unknown)]
+        if shutil.which("openstack") is None:
+            lines += ["", "  There is no `openstack` command here: pip install python-openstackclient"]
         lines += [
             "",
             "  In another terminal:",
@@ -120,10 +124,15 @@ class AllInOne:
             "    openstack volume create --size 1 v1",
             "    openstack flavor list",
             "",
-            f"  {dim('Ctrl-C stops it; starting again brings the same cloud back.')}",
+            f"  {dim(self._ending())}",
             "",
         ]
         click.echo("\n".join(lines))
+
+    def _ending(self) -> str:
+        if self._settings["ephemeral"]:
+            return "Ctrl-C stops it and removes it."
+        return "Ctrl-C stops it; starting again brings the same cloud back."
 
 
 def _yaml(mapping: dict[str, Any], indent: str) -> Iterator[str]:

@@ -65,7 +65,8 @@ def _real(findings: Any) -> Choice:
         lines=[
             *[("guests" if number == 0 else "", line) for number, line in enumerate(findings.words)],
             ("volumes", "files in the state directory, attached by path"),
-            ("network", "QEMU user mode: guests reach out, but not each other"),
+            ("network", "QEMU user mode: guests reach out, and by their gateway's address what listens on"),
+            ("", "this machine's loopback; they do not reach each other"),
         ],
     )
 
@@ -81,7 +82,10 @@ def _simulated(hosts: int, why: str, state: Path) -> Choice:
                 ("fake", "volume_driver"): "fake",
                 ("fake", "fake_state_path"): str(state / "volume" / "simulated.json"),
             },
-            "network": {(None, "network_driver"): "fake"},
+            "network": {
+                (None, "network_driver"): "fake",
+                ("network_fake", "state_path"): str(state / "network" / "simulated.json"),
+            },
         },
         lines=[
             ("guests", f"simulated, {hosts} host{'s' if hosts > 1 else ''}{why}"),
