@@ -84,9 +84,9 @@ class Generous(dict):
         self._persona = persona
 
     def __missing__(self, key):
-        if key.endswith("user_id") or key.endswith("user.id"):
+        if key.endswith(("user_id", "user.id")):
             return self._persona.user_id
-        if key.endswith("domain_id") or key.endswith("domain.id"):
+        if key.endswith(("domain_id", "domain.id")):
             return self._persona.scope_id if self._persona.scope == "domain" else "default"
         if key.endswith(("project_id", "project.id", "tenant_id", "owner", "member_id")):
             return self._persona.scope_id if self._persona.scope == "project" else None
@@ -290,7 +290,8 @@ def owned(cloud):
     ]["id"]
     return {
         "volume": {
-            "volumes": volume_id, "snapshots": snapshot_id, "metadata": "key", "os-quota-sets": volume.project_id,
+            "volumes": volume_id, "snapshots": snapshot_id, "metadata": "key",
+            "os-quota-sets": volume.project_id,
         },
         "network": networks,
         "image": {"images": image_id, "tags": "mine"},

@@ -60,6 +60,9 @@ class Loader:
             import traceback
 
             log = Path(self._settings["state"]) / "start-failure.log"
+            if self._settings["ephemeral"]:
+                # The folder goes with the cloud; what went wrong must outlive it.
+                log = log.parent.with_suffix(".start-failure.log")
             log.write_text("".join(traceback.format_exception(error)))
             Failure(f"The cloud could not start: {error}", f"The details are in {log}.").show()
             return
