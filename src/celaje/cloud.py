@@ -71,6 +71,8 @@ class Cloud:
         """Start every service, identity first; returns when all answer."""
         for name in self.services:
             self._start_service(name)
+        for service in self.running.values():
+            service.start_flows()
         log.info("all services of %s are up", self.state)
 
     def stop(self, grace: float = 10.0) -> None:
@@ -150,7 +152,7 @@ class Cloud:
         self.application.add(name, service.api)
         if name == "identity":
             self._bootstrap(service)
-        service.start()
+        service.start(flows=False)
 
     def _bootstrap(self, service: Service) -> None:
         """Users, projects, roles and catalog, before anybody logs in."""

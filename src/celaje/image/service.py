@@ -50,11 +50,11 @@ class ImageService(Service):
         self.image_validator = validator(self.conf)
         return build(self)
 
-    def start(self) -> None:
+    def start(self, *, flows: bool = True) -> None:
         if self.ground.alone:
             # No other process can be receiving: what an earlier life was receiving is lost.
             self.uploads.reap(alone=True)
-        super().start()
+        super().start(flows=flows)
 
     def prepare(self) -> None:
         lease = self.conf.uploads.lease

@@ -53,10 +53,10 @@ class VolumeService(Service):
             worker=self.client(VolumeWorkerMessages),
         )
 
-    def start(self) -> None:
+    def start(self, *, flows: bool = True) -> None:
         if isinstance(self.conductor, VolumeConductor):
             self.periodic.every(self.conf.reclaim_interval, self.conductor.sweep)
-        super().start()
+        super().start(flows=flows)
 
     def prepare(self) -> None:
         if self._database is not None:

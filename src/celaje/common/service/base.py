@@ -152,10 +152,9 @@ class Service:
 
     # Life.
 
-    def start(self) -> None:
+    def start(self, *, flows: bool = True) -> None:
+        """Start all parts. `flows` False: `start_flows` follows, once the other services are there too."""
         self.prepare()
-        if self.engine:
-            self.engine.start(alone=self.ground.alone)
         if "conductor" in self.parts and self.conductor_messages is not None:
             self.serve(self.conductor_messages, self.conductor, threads=2)
             if self.conductor_binary:
@@ -165,6 +164,13 @@ class Service:
         if "worker" in self.parts:
             self.start_workers()
         self.periodic.start()
+        if flows:
+            self.start_flows()
+
+    def start_flows(self) -> None:
+        """The engine last: a flow that is taken up before its workers listen would only have to wait."""
+        if self.engine:
+            self.engine.start(alone=self.ground.alone)
 
     def stop(self, grace: float = 10.0) -> None:
         """Take nothing new, let running steps end within `grace` seconds, leave the rest to be resumed."""

@@ -28,9 +28,11 @@ def reconcile(database: Database, stores: Mapping[str, Store], *, remove: bool) 
         return uploads.known_ids(tx), images.known_urls(tx)
 
     ids, urls = database.read(known)
+    # By the data's name, not by the whole URL: a state directory may have been moved or copied.
+    ids |= {url.rsplit("/", 1)[-1] for url in urls}
     orphans = []
     for store, data_id, url in found:
-        if data_id in ids or url in urls:
+        if data_id in ids:
             continue
         orphans.append(url)
         log.warning("no image has the data at %s%s", url, "; removed" if remove else "")

@@ -136,13 +136,19 @@ class FileStore(base.Store):
     def path(self, location: str) -> Path:
         parts = urlsplit(location)
         path = Path(unquote(parts.path))
-        inside = path.parent == self._folder and base.UUID.fullmatch(path.name)
+        inside = path.parent in (self._folder, self._before(path)) and base.UUID.fullmatch(path.name)
         if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment or not inside:
             raise base.BadLocation(location=location, store=self.name)
+        path = self._folder / path.name
         if path.is_symlink():
             # Somebody put it there: following it would leave the folder.
             raise base.BadLocation(location=location, store=self.name)
         return path
+
+    def _before(self, path: Path) -> Path | None:
+        """The folder that `path` is in, if it can be ours before the state directory was moved: its last two
+        names are the same."""
+        return path.parent if path.parent.parts[-2:] == self._folder.parts[-2:] else None
 
     def list(self) -> Iterator[tuple[str, str]]:
         for path in sorted(self._folder.iterdir()):
