@@ -142,7 +142,8 @@ def _stacked(
     if row[-1] and len(first) + 2 + len(row[-1]) <= width:
         lines = [f"{first}  {row[-1]}"]
     else:
-        lines = [first.rstrip(), *_wrapped(row[-1], width, indent)]
+        broken = textwrap.wrap(first, width, subsequent_indent=indent, break_on_hyphens=False)
+        lines = [*broken, *_wrapped(row[-1], width, indent)]
     return lines + [click.style(line, dim=True) for line in _wrapped(rest, width, indent)]
 
 

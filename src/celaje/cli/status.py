@@ -39,6 +39,10 @@ def command(state: Path | None, url: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"url": url, "apis": answers, "services": services}))
     else:
         _print(url, answers, services)
+        if not services:
+            click.echo(
+                "  What runs behind the APIs could not be asked: no login with the folder's clouds.yaml.\n"
+            )
     if not all(answer["up"] for answer in answers.values()):
         raise SystemExit(1)
 
