@@ -1,5 +1,6 @@
 """A cloud as its user has it: `celaje up` in a process of its own, and the clients that people use."""
 
+import contextlib
 import json
 import os
 import signal
@@ -41,7 +42,7 @@ class RunningCloud:
         record.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             self._command,
-            stdout=open(f"{self.state}.out", "a+"),
+            stdout=open(f"{self.state}.out", "a+"),  # noqa: SIM115 - the process's own
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -74,10 +75,8 @@ class RunningCloud:
         assert self.process is not None
         worker = json.loads((self.state / "running.json").read_text())["pid"]
         for pid in (self.process.pid, worker):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self.process.wait(10)
         end = time.monotonic() + 10
         while Path(f"/proc/{worker}").exists() and time.monotonic() < end:

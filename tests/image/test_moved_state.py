@@ -23,4 +23,4 @@ def test_a_moved_state_directory_keeps_its_images(tmp_path):
     assert client.get(f"/v2/images/{made['id']}/file").ok() == b"x" * 700
     client.delete(f"/v2/images/{made['id']}").ok(204)
     again.stop()
-    assert not [path for path in (tmp_path / "after" / "image").rglob(f"*{made['id']}*")]
+    assert not list((tmp_path / "after" / "image").rglob(f"*{made['id']}*"))

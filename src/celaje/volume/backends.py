@@ -37,7 +37,7 @@ def open_driver(conf: Configuration, section: str, state: Path) -> tuple[VolumeD
 
 def backend_options() -> list[Any]:
     """Every option that a back end's section may hold, whichever driver it names."""
-    options = list(BACKEND_OPTIONS)
+    options: list[Any] = list(BACKEND_OPTIONS)
     for name in NAMES:
         options += driver_class(name, name).options
     return options
