@@ -48,8 +48,8 @@ def _default() -> list[cfg.Opt]:
             "long_rpc_timeout",
             default=1800,
             min=0.001,
-            help="Seconds that a call for long work (copying an image, starting a guest) waits for its reply, "
-            "as long as the callee's heartbeats come.",
+            help="Seconds that a call for long work (copying an image, starting a guest) waits for its "
+            "reply, as long as the callee's heartbeats come.",
         ),
         cfg.StrOpt(
             "host",
