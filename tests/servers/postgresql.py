@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tests.servers.shared import Running, ServerMissing, Shared, account, alive, end, run, spare_port
 
+# Without fsync: what is committed survives the server's death, not the machine's.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "400",
     "shared_buffers": "64MB",

@@ -73,7 +73,11 @@ class Pool:
             with self._connect() as connection:
                 if reading and self._plain_reads:
                     connection.execution_options(isolation_level="AUTOCOMMIT")
-                yield connection
+                try:
+                    yield connection
+                except BaseException:
+                    _roll_back(connection)
+                    raise
         finally:
             self._free.release()
 
@@ -85,12 +89,22 @@ class Pool:
 
     def close(self, grace: float = 5.0) -> None:
         """No new transaction from now on; those that run end first, within `grace` seconds."""
+        if self._closed:
+            return
         self._closed = True
         end = clock.monotonic() + grace
         for taken in range(self._size):  # noqa: B007 - asked after the loop
             if not self._free.acquire(timeout=max(0.0, end - clock.monotonic())):
                 break
         self.engine.dispose()
+
+
+def _roll_back(connection: Connection) -> None:
+    """What the unit raised is the news, not that its dead connection cannot roll back."""
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
 
 
 def schema_engine(url: URL) -> Engine:
@@ -115,12 +129,11 @@ def meaning(error: DBAPIError, connecting: bool = False) -> CelajeError | None:
 
 
 def _code(error: DBAPIError) -> Any:
-    """PostgreSQL's five characters, MariaDB's number."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state:
-        return state
+    """PostgreSQL's five characters, MariaDB's number (its five characters say less)."""
     arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
-    return arguments[0] if arguments else None
+    if arguments and isinstance(arguments[0], int):
+        return arguments[0]
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _connect_args(url: URL) -> dict[str, Any]:
