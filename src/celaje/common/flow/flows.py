@@ -100,6 +100,7 @@ class Flows:
         """Give a flow what it waits for with `run.wait(name)`. A second signal of one name changes nothing:
         the first answer counts."""
         statements, now = self.statements, clock.now()
+        self.hold(tx, flow_id)
         if statements.signal.one(tx, row=flow_id, called=name):
             return
         try:
@@ -109,6 +110,12 @@ class Flows:
             return
         statements.wake_for_signal.run(tx, row=flow_id, awaited=f"signal:{name}", due_at=now)
         tx.after_commit(lambda: self.nudge(flow_id))
+
+    def hold(self, tx: Transaction, flow_id: str) -> None:
+        """Who signals and who begins to wait meet here: else, beside each other on PostgreSQL or MariaDB,
+        neither sees what the other writes, and the flow sleeps until its deadline."""
+        if tx.dialect != "sqlite":
+            self.statements.hold.one(tx, row=flow_id)
 
     def wake(self, tx: Transaction, waiting_on: str) -> list[str]:
         """What waited for `waiting_on` (a worker that is up again) is due now."""

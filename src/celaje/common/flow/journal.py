@@ -183,6 +183,7 @@ class Journal:
 
         def unit(tx: Transaction) -> None:
             if waiting_on.startswith("signal:"):
+                self._flows.hold(tx, self.flow["id"])
                 matched = self._statements.wait_for_signal.run(
                     tx,
                     row=self.flow["id"],

@@ -29,6 +29,11 @@ class Statements:
         return Prepared(select(self._flows).where(self._flows.c.id == bindparam("row")))
 
     @cached_property
+    def hold(self) -> Prepared:
+        """`row`: nobody else changes the flow until this transaction ends. See `Flows.hold`."""
+        return Prepared(select(self._flows.c.id).where(self._flows.c.id == bindparam("row")).with_for_update())
+
+    @cached_property
     def progress(self) -> Prepared:
         """`row`: what tells whether a waiter may go on."""
         columns = self._flows.c
