@@ -15,6 +15,9 @@ def test_every_route_has_a_known_rule():
         "GET /v3",
         "POST /v3/auth/tokens",
         "POST /v3/users/{user_id}/password",
+        # Signed by a consumer.
+        "POST /v3/OS-OAUTH1/access_token",
+        "POST /v3/OS-OAUTH1/request_token",
     }
 
 

@@ -38,7 +38,9 @@ class RevocationEvent(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=T
             return False
         return all(
             (
-                self.user_id is None or token.user_id == self.user_id,
+                self.user_id is None
+                or token.user_id == self.user_id
+                or self.user_id in token.trust_user_ids,
                 self.project_id is None or token.project_id == self.project_id,
                 self.domain_id is None
                 or self.domain_id in (token.domain_id, token.user_domain_id, token.project_domain_id),
@@ -126,7 +128,7 @@ class Revocations:
         """Raises TokenInvalid for a token that an event matches."""
         if not self._ids:
             return
-        names = (token.user_id, token.scope_id, *token.audit_ids)
+        names = (token.user_id, token.scope_id, *token.audit_ids, *token.trust_user_ids)
         for name in names:
             for event in self._by_name.get(name, ()) if name else ():
                 if event.matches(token):

@@ -37,6 +37,8 @@ class Token(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
     expires_at: float = msgspec.field(name="e", default=0.0)
     is_admin_project: bool = msgspec.field(name="ap", default=True)
     trust_id: str | None = msgspec.field(name="t", default=None)
+    # Trustor and trustee: what happens to either of them happens to the token.
+    trust_user_ids: tuple[str, ...] = msgspec.field(name="tu", default=())
     application_credential_id: str | None = msgspec.field(name="ac", default=None)
     # (service type, method, path) of an application credential that is bound to them; None: it is not.
     access_rules: tuple[tuple[str, str, str], ...] | None = msgspec.field(name="ar", default=None)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from celaje.common.db import Transaction, fetch_all
+from celaje.identity.db import endpoint_filters
 from celaje.identity.db.tables import ENDPOINTS, SERVICES
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,18 @@ KNOWN_PLACES = frozenset(("project_id", "tenant_id", "user_id"))
 
 
 class Catalog:
-    def __init__(self, services: list[dict[str, Any]]):
+    """`direct` and `by_group` tell for projects whose catalog is narrowed what is in it: endpoint ids, and
+    the filters of endpoint groups. Other projects see everything."""
+
+    def __init__(
+        self,
+        services: list[dict[str, Any]],
+        direct: dict[str, set[str]] | None = None,
+        by_group: dict[str, list[dict[str, Any]]] | None = None,
+    ):
         self._services = services
+        self._direct = direct or {}
+        self._by_group = by_group or {}
         self._fixed = not any(_PLACE.search(e["url"]) for s in services for e in s["endpoints"])
 
     @classmethod
@@ -55,17 +66,34 @@ class Catalog:
                         "region": row["region_id"],
                     }
                 )
-        return cls(services)
+        return cls(services, *endpoint_filters.all_filters(tx))
 
     def for_token(self, user_id: str, project_id: str | None) -> list[dict[str, Any]]:
         """Services with their endpoints' URLs for this user and project. Without a project, endpoints
         whose URL needs one are left out. Not to be changed by the caller."""
+        services = self._services
+        if project_id in self._direct or project_id in self._by_group:
+            services = self._narrowed(project_id)
         if self._fixed:
-            return self._services
+            return services
         values = {"user_id": user_id}
         if project_id:
             values |= {"project_id": project_id, "tenant_id": project_id}
-        return [{**service, "endpoints": _filled(service["endpoints"], values)} for service in self._services]
+        return [{**service, "endpoints": _filled(service["endpoints"], values)} for service in services]
+
+    def _narrowed(self, project_id: str) -> list[dict[str, Any]]:
+        direct = self._direct.get(project_id, set())
+        groups = self._by_group.get(project_id, [])
+
+        def seen(service: dict[str, Any], endpoint: dict[str, Any]) -> bool:
+            about = {**endpoint, "service_id": service["id"]}
+            return endpoint["id"] in direct or any(endpoint_filters.fits(about, each) for each in groups)
+
+        kept = [
+            {**service, "endpoints": [each for each in service["endpoints"] if seen(service, each)]}
+            for service in self._services
+        ]
+        return [service for service in kept if service["endpoints"]]
 
 
 def _filled(endpoints: list[dict[str, Any]], values: dict[str, str]) -> list[dict[str, Any]]:

@@ -41,6 +41,91 @@ OPTIONS: Options = {
             "being hashed again. 0: never.",
         ),
     ],
+    "auth": [
+        cfg.ListOpt(
+            "methods",
+            default=[
+                "external",
+                "password",
+                "token",
+                "oauth1",
+                "mapped",
+                "saml2",
+                "openid",
+                "application_credential",
+                "totp",
+            ],
+            help="Login methods that are accepted.",
+        ),
+    ],
+    "receipt": [
+        cfg.IntOpt(
+            "expiration",
+            default=300,
+            min=0,
+            max=86400,
+            help="Seconds for which a login of several methods may be continued.",
+        ),
+    ],
+    "totp": [
+        cfg.IntOpt(
+            "included_previous_windows",
+            default=1,
+            min=0,
+            max=10,
+            help="Spans of 30 seconds before the present one whose passcodes are accepted, too.",
+        ),
+    ],
+    "trust": [
+        cfg.IntOpt(
+            "max_redelegation_count", default=3, min=0, help="Most trusts that follow from a first one."
+        ),
+    ],
+    "unified_limit": [
+        cfg.StrOpt(
+            "enforcement_model",
+            default="flat",
+            choices=["flat", "strict_two_level"],
+            help="Whether projects' limits have to fit into their domain's.",
+        ),
+    ],
+    "oauth1": [
+        cfg.IntOpt(
+            "request_token_duration", default=28800, min=0, help="Seconds a request token holds. 0: for ever."
+        ),
+        cfg.IntOpt(
+            "access_token_duration", default=86400, min=0, help="Seconds an access token holds. 0: for ever."
+        ),
+    ],
+    "credential": [
+        cfg.IntOpt(
+            "auth_ttl",
+            default=15,
+            min=1,
+            help="Minutes after which a signed EC2 or S3 request is too old to be accepted.",
+        ),
+        cfg.IntOpt("user_limit", default=-1, min=-1, help="Most credentials a user has. -1: any number."),
+    ],
+    "federation": [
+        cfg.StrOpt(
+            "assertion_prefix",
+            default="",
+            help="Only variables of the web server's environment whose names begin so are an assertion.",
+        ),
+        cfg.StrOpt(
+            "remote_id_attribute",
+            help="The variable that tells the identity provider, where the protocol does not say another.",
+        ),
+        cfg.MultiStrOpt(
+            "trusted_dashboard", default=[], help="Dashboards that may be given a token by a web login."
+        ),
+        cfg.StrOpt(
+            "attribute_mapping_default_schema_version",
+            default="1.0",
+            choices=["1.0", "2.0", "3.0"],
+            help="The version of mappings that name none.",
+        ),
+    ],
     "token": [
         cfg.IntOpt("expiration", default=3600, min=1, help="Seconds a token holds."),
         cfg.BoolOpt(
@@ -76,6 +161,28 @@ OPTIONS: Options = {
             help="Failed logins after which a user is locked. Not set: never.",
         ),
         cfg.IntOpt("lockout_duration", default=1800, min=1, help="Seconds a user stays locked."),
+        cfg.IntOpt(
+            "disable_user_account_days_inactive",
+            min=1,
+            help="Days without a login after which a user is disabled. Not set: never.",
+        ),
+        cfg.IntOpt(
+            "unique_last_password_count",
+            default=0,
+            min=0,
+            help="How many of the last passwords a user's own new one must differ from. 0: none.",
+        ),
+        cfg.IntOpt(
+            "minimum_password_age",
+            default=0,
+            min=0,
+            help="Days before a user may change their password again. 0: at once.",
+        ),
+        cfg.BoolOpt(
+            "change_password_upon_first_use",
+            default=False,
+            help="Whether users have to change a password that somebody else has set.",
+        ),
         cfg.IntOpt("password_expires_days", min=1, help="Days a password holds. Not set: for ever."),
         cfg.StrOpt("password_regex", help="What a password must look like."),
         cfg.StrOpt("password_regex_description", help="The same in words, for the refusal."),

@@ -70,6 +70,77 @@ class TagNotFound(errors.NotFound):
     text = "Could not find project tag: {id}."
 
 
+class TrustNotFound(errors.NotFound):
+    text = "Could not find trust: {id}."
+
+
+class TrustUseLimitReached(errors.Forbidden):
+    text = "No remaining uses for trust {id}."
+
+
+class PolicyNotFound(errors.NotFound):
+    text = "Could not find policy: {id}."
+
+
+class PolicyAssociationNotFound(errors.NotFound):
+    text = "Could not find policy association."
+
+
+class EndpointGroupNotFound(errors.NotFound):
+    text = "Could not find Endpoint Group: {id}."
+
+
+class EndpointFilterNotFound(errors.NotFound):
+    text = "Endpoint {endpoint_id} not found in project {project_id}."
+
+
+class RegisteredLimitNotFound(errors.NotFound):
+    text = "Could not find registered limit for {id}."
+
+
+class LimitNotFound(errors.NotFound):
+    text = "Could not find limit for {id}."
+
+
+class ConsumerNotFound(errors.NotFound):
+    text = "Could not find consumer: {id}."
+
+
+class RequestTokenNotFound(errors.NotFound):
+    text = "Could not find request token: {id}."
+
+
+class AccessTokenNotFound(errors.NotFound):
+    text = "Could not find access token: {id}."
+
+
+class DomainConfigNotFound(errors.NotFound):
+    text = "Could not find {what}."
+
+
+class IdentityProviderNotFound(errors.NotFound):
+    text = "Could not find Identity Provider: {id}."
+
+
+class ServiceProviderNotFound(errors.NotFound):
+    text = "Could not find Service Provider: {id}."
+
+
+class ProtocolNotFound(errors.NotFound):
+    text = "Could not find federated protocol {id} for Identity Provider: {identity_provider_id}."
+
+
+class MappingNotFound(errors.NotFound):
+    text = "Could not find mapping: {id}."
+
+
+class Gone(errors.CelajeError):
+    """What the API had once and answers 410 for now."""
+
+    kind = "gone"
+    text = "This resource is no longer available. No forwarding address is known."
+
+
 class Taken(errors.Conflict):
     """A name or an id that must be unique exists already."""
 

@@ -16,6 +16,7 @@ from celaje.identity.api.routes import ROUTES
 from celaje.identity.api.versions import VERSIONS
 from celaje.identity.cached import Cached
 from celaje.identity.catalog import Catalog
+from celaje.identity.db import service_providers
 from celaje.identity.db.tables import METADATA
 from celaje.identity.inference import Inference
 from celaje.identity.passwords import Passwords
@@ -36,6 +37,7 @@ class IdentityService(Service):
         self.vault = Vault(self.ground.state / "credentials.key")
         self.catalog = Cached(Catalog.load, conf.catalog.cache_time)
         self.inference = Cached(Inference.load, conf.catalog.cache_time)
+        self.providers = Cached(service_providers.load_enabled, conf.catalog.cache_time)
         self.revoking = Revoking(self.revocations, self.client(RevocationMessages))
         return Api(
             self,

@@ -56,7 +56,7 @@ def index(request: Request) -> Row:
     return listing.answer(request, "endpoints", listed, view)
 
 
-def _get(tx: Transaction, endpoint_id: str) -> Row:
+def get(tx: Transaction, endpoint_id: str) -> Row:
     row = fetch_one(tx, select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id))
     if row is None:
         raise EndpointNotFound(id=endpoint_id)
@@ -103,14 +103,14 @@ def create(request: Request) -> Row:
 
 
 def show(request: Request, endpoint_id: str) -> Row:
-    return {"endpoint": view(request, request.service.database.read(_get, endpoint_id))}
+    return {"endpoint": view(request, request.service.database.read(get, endpoint_id))}
 
 
 def update(request: Request, endpoint_id: str) -> Row:
     given = request.body["endpoint"]
 
     def unit(tx: Transaction) -> Row:
-        row = _get(tx, endpoint_id)
+        row = get(tx, endpoint_id)
         if given.get("id", endpoint_id) != endpoint_id:
             raise Invalid("Cannot change ID")
         values = {name: given[name] for name in _PROPERTIES if name in given and name != "region"}
@@ -129,7 +129,7 @@ def update(request: Request, endpoint_id: str) -> Row:
 
 def delete(request: Request, endpoint_id: str) -> None:
     def unit(tx: Transaction) -> None:
-        _get(tx, endpoint_id)
+        get(tx, endpoint_id)
         tx.execute(delete_from(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id))
         request.service.catalog.changed_by(tx)
 

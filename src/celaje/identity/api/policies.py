@@ -162,6 +162,82 @@ _OPERATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "delete_access_rule": (f"(role:admin and system_scope:all) or {_OF_USER}", _CLOUD),
 }
 
+_TRUSTOR = "user_id:%(target.trust.trustor_user_id)s"
+_TRUSTEE = "user_id:%(target.trust.trustee_user_id)s"
+_READ_TRUST = f"{_READ} or {_TRUSTOR} or {_TRUSTEE}"
+_MAKE_EC2 = f"{_ADMIN} or (role:member and {_OF_CREDENTIAL})"
+
+_OPERATIONS |= {
+    # Trusts
+    "create_trust": (_TRUSTOR, ("project",)),
+    "list_trusts": (_READ, _CLOUD),
+    "list_trusts_for_trustor": (f"{_READ} or {_TRUSTOR}", _CLOUD),
+    "list_trusts_for_trustee": (f"{_READ} or {_TRUSTEE}", _CLOUD),
+    "list_roles_for_trust": (_READ_TRUST, _CLOUD),
+    "get_role_for_trust": (_READ_TRUST, _CLOUD),
+    "get_trust": (_READ_TRUST, _CLOUD),
+    "delete_trust": (f"{_ADMIN} or {_TRUSTOR}", _CLOUD),
+    # OAuth1
+    "authorize_request_token": (_ADMIN, ("project",)),
+    "get_access_token": (_ADMIN, ("project",)),
+    "get_access_token_role": (_ADMIN, ("project",)),
+    "list_access_tokens": (_ADMIN, ("project",)),
+    "list_access_token_roles": (_ADMIN, ("project",)),
+    "delete_access_token": (_ADMIN, ("project",)),
+    # EC2 and S3
+    "ec2_get_credential": (f"{_READ} or {_OF_CREDENTIAL}", _CLOUD),
+    "ec2_list_credentials": (f"{_READ} or rule:owner", _CLOUD),
+    "ec2_create_credential": (_MAKE_EC2, _CLOUD),
+    "ec2_delete_credential": (_MAKE_EC2, _CLOUD),
+    "ec2tokens_validate": ("rule:service_or_admin", _EVERYWHERE),
+    "s3tokens_validate": ("rule:service_or_admin", _EVERYWHERE),
+    # Limits
+    "get_limit_model": ("", _EVERYWHERE),
+    "get_limit": (
+        f"{_READ} or domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s or "
+        "(project_id:%(target.limit.project_id)s and not None:%(target.limit.project_id)s)",
+        _EVERYWHERE,
+    ),
+    "list_limits": ("", _EVERYWHERE),
+    "get_registered_limit": ("", _EVERYWHERE),
+    "list_registered_limits": ("", _EVERYWHERE),
+    # Domain configuration
+    "get_security_compliance_domain_config": ("", _EVERYWHERE),
+    # Token lists of the past
+    "revocation_list": ("rule:service_or_admin", _CLOUD),
+    "revoke_tokens_for_user": ("rule:admin_or_owner", _EVERYWHERE),
+}
+
+_FOR_READERS = """
+    get_consumer list_consumers
+    get_domain_config get_domain_config_default
+    list_endpoint_groups get_endpoint_group list_projects_associated_with_endpoint_group
+    list_endpoints_associated_with_endpoint_group get_endpoint_group_in_project
+    list_endpoint_groups_for_project list_projects_for_endpoint check_endpoint_in_project
+    list_endpoints_for_project
+    list_identity_providers get_identity_provider get_mapping list_mappings get_protocol list_protocols
+    list_service_providers get_service_provider
+    get_policy list_policies check_policy_association_for_endpoint check_policy_association_for_service
+    check_policy_association_for_region_and_service get_policy_for_endpoint list_endpoints_for_policy
+"""
+_FOR_ADMINS = """
+    create_consumer update_consumer delete_consumer
+    create_domain_config update_domain_config delete_domain_config
+    create_endpoint_group update_endpoint_group delete_endpoint_group add_endpoint_group_to_project
+    remove_endpoint_group_from_project add_endpoint_to_project remove_endpoint_from_project
+    create_identity_provider update_identity_provider delete_identity_provider
+    create_mapping update_mapping delete_mapping create_protocol update_protocol delete_protocol
+    create_service_provider update_service_provider delete_service_provider
+    create_limits update_limit delete_limit
+    create_registered_limits update_registered_limit delete_registered_limit
+    create_policy update_policy delete_policy
+    create_policy_association_for_endpoint delete_policy_association_for_endpoint
+    create_policy_association_for_service delete_policy_association_for_service
+    create_policy_association_for_region_and_service delete_policy_association_for_region_and_service
+"""
+_OPERATIONS |= dict.fromkeys(_FOR_READERS.split(), (_READ, _CLOUD))
+_OPERATIONS |= dict.fromkeys(_FOR_ADMINS.split(), (_ADMIN, _CLOUD))
+
 for _actor in ("user", "group"):
     _OPERATIONS[f"list_system_grants_for_{_actor}"] = (_READ, _CLOUD)
     _OPERATIONS[f"check_system_grant_for_{_actor}"] = (_READ, _CLOUD)

@@ -3,12 +3,13 @@
 from typing import Any
 
 from celaje.common.errors import Unauthorized
-from celaje.common.tokens import Token
+from celaje.common.tokens import Token, moment
 from celaje.common.wsgi import Request, Response
 from celaje.identity.api import listing
 from celaje.identity.db import effective, projects
 from celaje.identity.errors import TokenNotFound
 from celaje.identity.login import issue
+from celaje.identity.login.mfa import InsufficientMethods
 
 _REFERENCE = {
     "type": "object",
@@ -20,6 +21,7 @@ _NAMED_USER = {
         "id": {"type": "string"},
         "name": {"type": "string"},
         "password": {"type": "string"},
+        "passcode": {"type": "string"},
         "domain": _REFERENCE,
     },
 }
@@ -34,6 +36,7 @@ LOGIN = {
                     "properties": {
                         "methods": {"type": "array", "items": {"type": "string"}},
                         "password": {"type": "object", "properties": {"user": _NAMED_USER}},
+                        "totp": {"type": "object", "properties": {"user": _NAMED_USER}},
                         "token": {
                             "type": "object",
                             "properties": {"id": {"type": "string"}},
@@ -77,8 +80,29 @@ LOGIN = {
 
 def create(request: Request) -> Response:
     with_catalog = "nocatalog" not in request.query
-    text, body = issue.login(request.service, request.body["auth"], with_catalog=with_catalog)
+    try:
+        text, body = issue.login(request.service, request.body["auth"], request, with_catalog=with_catalog)
+    except InsufficientMethods as error:
+        return _receipt(error)
     return Response({"token": body}, headers={"X-Subject-Token": text, "Vary": "X-Auth-Token"})
+
+
+def _receipt(error: InsufficientMethods) -> Response:
+    user = error.user
+    body = {
+        "receipt": {
+            "methods": list(error.receipt.methods),
+            "user": {
+                "domain": {"id": user["domain_id"], "name": user["domain_name"]},
+                "id": user["id"],
+                "name": user["name"],
+            },
+            "expires_at": issue.stamp(moment(error.receipt.expires_at)),
+            "issued_at": issue.stamp(moment(error.receipt.issued_at)),
+        },
+        "required_auth_methods": error.missing,
+    }
+    return Response(body, status=401, headers={"Openstack-Auth-Receipt": error.sealed})
 
 
 def show(request: Request) -> Response:
@@ -136,7 +160,7 @@ def list_projects(request: Request) -> dict[str, Any]:
     user_id = request.context.user_id or ""
 
     def query(tx):
-        ids, _, _ = effective.targets_of(tx, user_id)
+        ids, _, _ = effective.targets_of(tx, user_id, request.token.federated_groups)
         return projects.list_by_ids(tx, ids, is_domain=False, enabled=True)
 
     rows = request.service.database.read(query)
@@ -149,7 +173,7 @@ def list_domains(request: Request) -> dict[str, Any]:
     user_id = request.context.user_id or ""
 
     def query(tx):
-        _, ids, _ = effective.targets_of(tx, user_id)
+        _, ids, _ = effective.targets_of(tx, user_id, request.token.federated_groups)
         return projects.list_by_ids(tx, ids, is_domain=True, enabled=True)
 
     rows = request.service.database.read(query)
@@ -157,7 +181,9 @@ def list_domains(request: Request) -> dict[str, Any]:
 
 
 def list_systems(request: Request) -> dict[str, Any]:
-    _, _, system = request.service.database.read(effective.targets_of, request.context.user_id or "")
+    _, _, system = request.service.database.read(
+        effective.targets_of, request.context.user_id or "", request.token.federated_groups
+    )
     return {
         "system": [{"all": True}] if system else [],
         "links": {"next": None, "self": request.url, "previous": None},

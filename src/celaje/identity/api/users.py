@@ -37,6 +37,17 @@ _PROPERTIES = {
             "ignore_lockout_failure_attempts": _FLAG,
             "ignore_user_inactivity": _FLAG,
             "lock_password": _FLAG,
+            "multi_factor_auth_enabled": _FLAG,
+            "multi_factor_auth_rules": {
+                "type": ["array", "null"],
+                "items": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
+                "uniqueItems": True,
+            },
         },
         "additionalProperties": False,
     },

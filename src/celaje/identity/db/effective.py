@@ -48,8 +48,37 @@ _BELOW = select(PROJECTS.c.id).where(
 )
 
 
-def roles_on_project(tx: Transaction, user_id: str, project: dict[str, Any]) -> set[str]:
-    """Role ids. `project` is its row."""
+def _of_groups(*conditions: Any) -> Any:
+    return select(_A.role_id).where(
+        _A.actor == "group", _A.actor_id.in_(bindparam("groups", expanding=True)), *conditions
+    )
+
+
+# Groups that only a login knows of: an identity provider has vouched for them.
+_GROUPS_ON_PROJECT = _of_groups(
+    or_(_ITSELF, (_A.inherited == true()) & _A.target_id.in_(bindparam("above", expanding=True)))
+)
+_GROUPS_ON_DOMAIN = _of_groups(
+    _A.target == "domain", _A.target_id == bindparam("target_id"), _A.inherited == false()
+)
+_GROUPS_ON_SYSTEM = _of_groups(_A.target == "system", _A.inherited == false())
+_ALL_OF_GROUPS = select(_A.target, _A.target_id, _A.inherited).where(
+    _A.actor == "group", _A.actor_id.in_(bindparam("groups", expanding=True))
+)
+
+
+def roles_on_project(
+    tx: Transaction, user_id: str, project: dict[str, Any], groups: tuple[str, ...] = ()
+) -> set[str]:
+    """Role ids. `project` is its row; `groups` are those that the login found beside the stored ones."""
+    more: set[str] = set()
+    if groups:
+        above = ancestors(tx, project)
+        more = set(values(tx, _GROUPS_ON_PROJECT, groups=list(groups), target_id=project["id"], above=above))
+    return _of_users_own(tx, user_id, project) | more
+
+
+def _of_users_own(tx: Transaction, user_id: str, project: dict[str, Any]) -> set[str]:
     place = {"user_id": user_id, "target_id": project["id"]}
     if project["is_domain"]:
         return set(values(tx, _ON_PROJECT, **place, domain_id=NO_DOMAIN))
@@ -58,12 +87,18 @@ def roles_on_project(tx: Transaction, user_id: str, project: dict[str, Any]) -> 
     return set(values(tx, _ON_DEEP_PROJECT, **place, above=ancestors(tx, project)))
 
 
-def roles_on_domain(tx: Transaction, user_id: str, domain_id: str) -> set[str]:
-    return set(values(tx, _ON_DOMAIN, user_id=user_id, target_id=domain_id))
+def roles_on_domain(tx: Transaction, user_id: str, domain_id: str, groups: tuple[str, ...] = ()) -> set[str]:
+    found = set(values(tx, _ON_DOMAIN, user_id=user_id, target_id=domain_id))
+    if groups:
+        found |= set(values(tx, _GROUPS_ON_DOMAIN, groups=list(groups), target_id=domain_id))
+    return found
 
 
-def roles_on_system(tx: Transaction, user_id: str) -> set[str]:
-    return set(values(tx, _ON_SYSTEM, user_id=user_id))
+def roles_on_system(tx: Transaction, user_id: str, groups: tuple[str, ...] = ()) -> set[str]:
+    found = set(values(tx, _ON_SYSTEM, user_id=user_id))
+    if groups:
+        found |= set(values(tx, _GROUPS_ON_SYSTEM, groups=list(groups)))
+    return found
 
 
 def ancestors(tx: Transaction, project: dict[str, Any]) -> list[str]:
@@ -80,13 +115,18 @@ def ancestors(tx: Transaction, project: dict[str, Any]) -> list[str]:
     return [*above, domain_id]
 
 
-def targets_of(tx: Transaction, user_id: str) -> tuple[set[str], set[str], bool]:
+def targets_of(
+    tx: Transaction, user_id: str, groups: tuple[str, ...] = ()
+) -> tuple[set[str], set[str], bool]:
     """Ids of the projects and of the domains on which the user has any role, and whether on the system."""
+    rows = list(tuples(tx, _ALL_OF_USER, user_id=user_id))
+    if groups:
+        rows += tuples(tx, _ALL_OF_GROUPS, groups=list(groups))
     projects: set[str] = set()
     domains: set[str] = set()
     system = False
     sources: set[str] = set()
-    for target, target_id, inherited in tuples(tx, _ALL_OF_USER, user_id=user_id):
+    for target, target_id, inherited in rows:
         if inherited:
             sources.add(target_id)
         elif target == "project":

@@ -1,6 +1,7 @@
 """What a login reads: the user and the project or domain that it names, with their domains, each in one
 statement that is built once."""
 
+import datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, case, func, select, update
@@ -24,6 +25,9 @@ _USER = select(
     _U.password_expires_at,
     _U.failed_logins,
     _U.failed_login_at,
+    _U.password_set_at,
+    _U.created_at,
+    _U.last_active_at,
     _U.options,
     _DOMAINS.c.name.label("domain_name"),
     _DOMAINS.c.enabled.label("domain_enabled"),
@@ -121,3 +125,7 @@ def count_failure(tx: Transaction, user_id: str) -> None:
 
 def forget_failures(tx: Transaction, user_id: str) -> None:
     tx.execute(update(USERS).where(_U.id == user_id).values(failed_logins=0, failed_login_at=None))
+
+
+def touch(tx: Transaction, user_id: str, now: datetime.datetime) -> None:
+    tx.execute(update(USERS).where(_U.id == user_id).values(last_active_at=now))

@@ -12,6 +12,7 @@ from celaje.identity.errors import RoleNotFound, name_taken
 Row = dict[str, Any]
 
 _BY_ID = select(ROLES).where(ROLES.c.id == bindparam("id"))
+_BY_NAME = select(ROLES).where(ROLES.c.name == bindparam("name"))
 _IMPLIED = (
     select(ROLES)
     .join(IMPLIED_ROLES, IMPLIED_ROLES.c.implied_role_id == ROLES.c.id)
@@ -31,6 +32,11 @@ def get(tx: Transaction, role_id: str) -> Row:
     if row is None:
         raise RoleNotFound(id=role_id)
     return row
+
+
+def named(tx: Transaction, name: str) -> list[Row]:
+    """Of the whole cloud and of all domains."""
+    return many(tx, _BY_NAME, name=name)
 
 
 def create(tx: Transaction, row: Row) -> Row:

@@ -4,31 +4,45 @@ from collections.abc import Callable
 from typing import Any
 
 from celaje.common import clock
+from celaje.common.db import Transaction
 from celaje.common.tokens import seconds
+from celaje.common.wsgi import Request
 from celaje.identity.db import logins
-from celaje.identity.errors import Invalid, LoginFailed, MethodNotSupported
-from celaje.identity.login import people
+from celaje.identity.delegation import is_delegated
+from celaje.identity.errors import ForbiddenAction, Invalid, LoginFailed, MethodNotSupported
+from celaje.identity.login import people, totp
+from celaje.identity.login.oauth1 import by_access_token
 from celaje.identity.login.proof import Proof
 
 Row = dict[str, Any]
 
 # The order in which a token names the methods that led to it.
-ORDER = ("external", "password", "token", "oauth1", "mapped", "application_credential")
+ORDER = (
+    "external",
+    "password",
+    "token",
+    "oauth1",
+    "mapped",
+    "saml2",
+    "openid",
+    "application_credential",
+    "totp",
+)
 
 
-def prove(service: Any, identity: Row) -> Proof:
+def prove(service: Any, identity: Row, request: Request) -> Proof:
     """Who the request's `identity` object shows to be. Raises Unauthorized, Invalid for a broken form."""
     names = list(dict.fromkeys(identity["methods"]))
-    if not names:
+    proof = _by_web_server(service, request)
+    if not names and proof is None:
         raise Invalid("Invalid input for field identity/methods: at least one method is needed.")
-    proof: Proof | None = None
     for name in names:
-        method = METHODS.get(name)
+        method = METHODS.get(name) if name in service.conf.auth.methods else None
         if method is None:
             raise MethodNotSupported(cause=f"method {name[:64]}")
         if not isinstance(identity.get(name), dict):
             raise Invalid(f"Expecting to find {name} in identity.")
-        found = method(service, identity[name])
+        found = method(service, identity[name], request)
         proof = found if proof is None else _together(proof, found)
     assert proof is not None
     if len(proof.methods) > 1:
@@ -44,12 +58,29 @@ def _together(one: Proof, other: Proof) -> Proof:
         methods=one.methods + other.methods,
         token=one.token or other.token,
         credential=one.credential or other.credential,
+        access=one.access or other.access,
         expires_at=min((e for e in (one.expires_at, other.expires_at) if e is not None), default=None),
         audit_chain=one.audit_chain or other.audit_chain,
+        groups=one.groups or other.groups,
+        identity_provider_id=one.identity_provider_id or other.identity_provider_id,
+        protocol_id=one.protocol_id or other.protocol_id,
     )
 
 
-def by_password(service: Any, shown: Row) -> Proof:
+def _by_web_server(service: Any, request: Request) -> Proof | None:
+    """Method "external": the web server in front has shown who it is (REMOTE_USER, never a header)."""
+    name = request.http.env.get("REMOTE_USER")
+    if not name or "external" not in service.conf.auth.methods:
+        return None
+    domain_id = service.conf.identity.default_domain_id
+    user = service.database.read(logins.user_by_name, str(name), domain_id=domain_id)
+    if user is None:
+        return None
+    people.check_usable(user)
+    return Proof(user, ("external",))
+
+
+def by_password(service: Any, shown: Row, _: Request) -> Proof:
     named = shown.get("user")
     if not isinstance(named, dict) or "password" not in named:
         raise Invalid("Expecting to find password in user.")
@@ -77,16 +108,40 @@ def prove_password(service: Any, named: Row, password: str) -> Row:
     return user
 
 
-def by_token(service: Any, shown: Row) -> Proof:
+def by_totp(service: Any, shown: Row, _: Request) -> Proof:
+    named = shown.get("user")
+    if not isinstance(named, dict) or not isinstance(named.get("passcode"), str):
+        raise Invalid("Expecting to find passcode in user.")
+
+    def query(tx: Transaction) -> tuple[Row | None, list[str]]:
+        user = people.find(tx, named, service.conf.identity.default_domain_id)
+        return user, totp.seeds_of(tx, user["id"]) if user else []
+
+    user, seeds = service.database.read(query)
+    if user is None or not totp.matches(service, seeds, named["passcode"]):
+        raise LoginFailed(cause="wrong passcode")
+    people.check_usable(user)
+    return Proof(user, ("totp",))
+
+
+def by_token(service: Any, shown: Row, _: Request) -> Proof:
     text = shown.get("id")
     if not isinstance(text, str):
         raise Invalid("Expecting to find id in token.")
     token = service.tokens.open(text)
     service.revocations.check(token)
-    if token.application_credential_id or token.trust_id or token.access_token_id:
-        raise LoginFailed(cause="such a token does not get another scope")
+    if token.access_token_id:
+        raise ForbiddenAction(
+            action="Using OAuth-scoped token to create another token. Create a new OAuth-scoped token instead"
+        )
+    if token.trust_id:
+        raise ForbiddenAction(
+            action="Using trust-scoped token to create another token. Create a new trust-scoped token instead"
+        )
+    if is_delegated(token):
+        raise ForbiddenAction(action="Using a delegated token to create another token is not allowed.")
     if token.scope and not service.conf.token.allow_rescope_scoped_token:
-        raise LoginFailed(cause="a scoped token does not get another scope (allow_rescope_scoped_token)")
+        raise ForbiddenAction(action="rescope a scoped token")
     user = service.database.read(logins.user, token.user_id)
     if user is None:
         raise LoginFailed(cause=f"user {token.user_id} is gone")
@@ -97,10 +152,13 @@ def by_token(service: Any, shown: Row) -> Proof:
         token=token,
         expires_at=token.expires_at,
         audit_chain=token.audit_ids[-1:],
+        groups=token.federated_groups,
+        identity_provider_id=token.identity_provider_id,
+        protocol_id=token.protocol_id,
     )
 
 
-def by_application_credential(service: Any, shown: Row) -> Proof:
+def by_application_credential(service: Any, shown: Row, _: Request) -> Proof:
     secret = shown.get("secret")
     if not isinstance(secret, str):
         raise Invalid("Expecting to find secret in application_credential.")
@@ -131,8 +189,10 @@ def _find_credential(service: Any, shown: Row) -> tuple[Row | None, Row | None]:
     return service.database.read(query)
 
 
-METHODS: dict[str, Callable[[Any, Row], Proof]] = {
+METHODS: dict[str, Callable[[Any, Row, Request], Proof]] = {
     "password": by_password,
     "token": by_token,
     "application_credential": by_application_credential,
+    "totp": by_totp,
+    "oauth1": by_access_token,
 }

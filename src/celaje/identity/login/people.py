@@ -51,3 +51,20 @@ def check_not_locked(user: Row, compliance: Any) -> None:
         return
     if clock.now() < failed_at + datetime.timedelta(seconds=compliance.lockout_duration):
         raise AccountLocked(user_id=user["id"])
+
+
+def check_active(user: Row, days: int | None) -> None:
+    """Raises LoginFailed for a user who has not logged in for `days`."""
+    if not days or user["options"].get("ignore_user_inactivity"):
+        return
+    last = user["last_active_at"] or user["created_at"]
+    if last is not None and clock.now() - last > datetime.timedelta(days=days):
+        raise LoginFailed(cause=f"user {user['id']} has been inactive for too long")
+
+
+def note_activity(tx: Transaction, user: Row) -> None:
+    """Days are counted: once a day is enough."""
+    now = clock.now()
+    last = user["last_active_at"]
+    if last is None or last.date() != now.date():
+        logins.touch(tx, user["id"], now)

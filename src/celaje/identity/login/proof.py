@@ -11,11 +11,18 @@ Row = dict[str, Any]
 @dataclass(slots=True)
 class Proof:
     """`user` is a row of `db/logins.py`. `token` is the one that was shown, `credential` the application
-    credential; both bound scope and expiry."""
+    credential, `access` OAuth1's access token; they bound scope and expiry, as `trust_id` and `project_id`
+    do for EC2 credentials. `groups` are those that an identity provider vouches for."""
 
     user: Row
     methods: tuple[str, ...]
     token: Token | None = None
     credential: Row | None = None
+    access: Row | None = None
+    trust_id: str | None = None
+    project_id: str | None = None
     expires_at: float | None = None
     audit_chain: tuple[str, ...] = field(default=())
+    groups: tuple[str, ...] = field(default=())
+    identity_provider_id: str | None = None
+    protocol_id: str | None = None

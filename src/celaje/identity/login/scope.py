@@ -4,22 +4,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from celaje.common.db import Transaction
-from celaje.identity.db import effective, logins
-from celaje.identity.errors import Invalid, LoginFailed
+from celaje.identity import delegation
+from celaje.identity.db import effective, logins, trusts
+from celaje.identity.errors import ForbiddenAction, Invalid, LoginFailed, RoleNotFound
 from celaje.identity.inference import Inference
 from celaje.identity.login.proof import Proof
 
 Row = dict[str, Any]
 
+_KINDS = ("project", "domain", "system", "OS-TRUST:trust", "unscoped")
+
 
 @dataclass(slots=True)
 class Scope:
     """`kind` as in Token.scope; `row` is the project's or domain's with its domain's name; `roles` are
-    (id, name) pairs with the implied ones."""
+    (id, name) pairs with the implied ones. `trust` is its row, `user` whom it makes of the trustee."""
 
     kind: str = ""
     row: Row | None = None
     roles: tuple[tuple[str, str], ...] = ()
+    trust: Row | None = None
+    user: Row | None = None
 
 
 def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference, default_domain_id: str) -> Scope:
@@ -27,28 +32,41 @@ def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference, defa
     Raises LoginFailed where the user has nothing to do with it."""
     if proof.credential is not None:
         return _of_credential(tx, proof, asked, inference)
+    if proof.access is not None:
+        return _bound(tx, proof, proof.access["project_id"], proof.access["roles"], inference)
+    if proof.trust_id is not None:
+        return _by_trust(tx, proof, {"id": proof.trust_id}, inference)
+    if proof.project_id is not None:
+        asked = {"project": {"id": proof.project_id}}
     if asked == "unscoped":
         return Scope()
     if asked is None:
         if proof.token is not None:
             return Scope()
-        return _default(tx, proof.user, inference)
+        return _default(tx, proof, inference)
     if not isinstance(asked, dict):
         raise Invalid("Invalid input for field 'scope': it is neither an object nor 'unscoped'.")
-    kinds = [kind for kind in ("project", "domain", "system", "OS-TRUST:trust", "unscoped") if kind in asked]
+    kinds = [kind for kind in _KINDS if kind in asked]
+    if not kinds and not asked:
+        return _default(tx, proof, inference) if proof.token is None else Scope()
     if len(kinds) != 1:
         raise Invalid("Invalid input for field 'scope': exactly one of project, domain and system is needed.")
+    if proof.token is not None and proof.token.scope == "system" and kinds[0] in ("project", "domain"):
+        raise ForbiddenAction(
+            action="Using a system-scoped token to create a project-scoped or domain-scoped token "
+            "is not allowed."
+        )
     match kinds[0]:
         case "project":
             row = _project(tx, asked["project"], default_domain_id)
-            return _on_project(tx, proof.user, row, inference)
+            return _on_project(tx, proof, row, inference)
         case "domain":
-            return _on_domain(tx, proof.user, asked["domain"], inference)
+            return _on_domain(tx, proof, asked["domain"], inference)
         case "system":
-            return _on_system(tx, proof.user, asked["system"], inference)
-        case "unscoped":
-            return Scope()
-    raise LoginFailed(cause="there are no trusts here")
+            return _on_system(tx, proof, asked["system"], inference)
+        case "OS-TRUST:trust":
+            return _by_trust(tx, proof, asked["OS-TRUST:trust"], inference)
+    return Scope()
 
 
 def _project(tx: Transaction, named: Row, default_domain_id: str) -> Row:
@@ -71,43 +89,51 @@ def _project(tx: Transaction, named: Row, default_domain_id: str) -> Row:
     return row
 
 
-def _on_project(tx: Transaction, user: Row, row: Row, inference: Inference) -> Scope:
+def _check_enabled(row: Row) -> None:
     if not row["enabled"] or not row["domain_enabled"]:
         raise LoginFailed(cause=f"project {row['id']} or its domain is disabled")
-    roles = inference.in_token(effective.roles_on_project(tx, user["id"], row))
+
+
+def _on_project(tx: Transaction, proof: Proof, row: Row, inference: Inference) -> Scope:
+    _check_enabled(row)
+    user_id = proof.user["id"]
+    roles = inference.in_token(effective.roles_on_project(tx, user_id, row, proof.groups))
     if not roles:
-        raise LoginFailed(cause=f"user {user['id']} has no role on project {row['id']}")
+        raise LoginFailed(cause=f"user {user_id} has no role on project {row['id']}")
     return Scope("project", row, roles)
 
 
-def _on_domain(tx: Transaction, user: Row, named: Row, inference: Inference) -> Scope:
+def _on_domain(tx: Transaction, proof: Proof, named: Row, inference: Inference) -> Scope:
     if not {"id", "name"} & named.keys():
         raise Invalid("Invalid input for field scope/domain: id or name must be present.")
     row = logins.domain(tx, domain_id=named.get("id"), name=named.get("name"))
     if row is None or not row["enabled"]:
         raise LoginFailed(cause=f"no domain {named.get('id') or named.get('name')}, or it is disabled")
-    roles = inference.in_token(effective.roles_on_domain(tx, user["id"], row["id"]))
+    user_id = proof.user["id"]
+    roles = inference.in_token(effective.roles_on_domain(tx, user_id, row["id"], proof.groups))
     if not roles:
-        raise LoginFailed(cause=f"user {user['id']} has no role on domain {row['id']}")
+        raise LoginFailed(cause=f"user {user_id} has no role on domain {row['id']}")
     return Scope("domain", row, roles)
 
 
-def _on_system(tx: Transaction, user: Row, named: Row, inference: Inference) -> Scope:
+def _on_system(tx: Transaction, proof: Proof, named: Row, inference: Inference) -> Scope:
     if not named.get("all"):
         raise Invalid("Invalid input for field scope/system: only the whole system (all) can be asked for.")
-    roles = inference.in_token(effective.roles_on_system(tx, user["id"]))
+    user_id = proof.user["id"]
+    roles = inference.in_token(effective.roles_on_system(tx, user_id, proof.groups))
     if not roles:
-        raise LoginFailed(cause=f"user {user['id']} has no role on the system")
+        raise LoginFailed(cause=f"user {user_id} has no role on the system")
     return Scope("system", None, roles)
 
 
-def _default(tx: Transaction, user: Row, inference: Inference) -> Scope:
+def _default(tx: Transaction, proof: Proof, inference: Inference) -> Scope:
     """The user's default project; unscoped where there is none or it is of no use to them."""
-    row = logins.project(tx, user["default_project_id"]) if user["default_project_id"] else None
+    project_id = proof.user["default_project_id"]
+    row = logins.project(tx, project_id) if project_id else None
     if row is None or row["is_domain"]:
         return Scope()
     try:
-        return _on_project(tx, user, row, inference)
+        return _on_project(tx, proof, row, inference)
     except LoginFailed:
         return Scope()
 
@@ -118,14 +144,47 @@ def _of_credential(tx: Transaction, proof: Proof, asked: Any, inference: Inferen
     if asked is not None:
         raise LoginFailed(cause="an application credential has its own scope")
     assert proof.credential is not None
-    row = logins.project(tx, proof.credential["project_id"])
+    return _bound(tx, proof, proof.credential["project_id"], proof.credential["roles"], inference)
+
+
+def _bound(
+    tx: Transaction, proof: Proof, project_id: str, role_ids: list[str], inference: Inference
+) -> Scope:
+    """The roles that somebody handed on, if the user still has all of them there."""
+    row = logins.project(tx, project_id)
     if row is None:
-        raise LoginFailed(cause="the application credential's project is gone")
-    held = inference.closure(effective.roles_on_project(tx, proof.user["id"], row))
-    granted = [role_id for role_id in proof.credential["roles"] if role_id in held]
-    roles = inference.in_token(granted)
-    if not roles or len(granted) < len(proof.credential["roles"]):
-        raise LoginFailed(cause="the user has lost a role of the application credential")
-    if not row["enabled"] or not row["domain_enabled"]:
-        raise LoginFailed(cause=f"project {row['id']} or its domain is disabled")
+        raise LoginFailed(cause="the project of the delegation is gone")
+    _check_enabled(row)
+    held = inference.closure(effective.roles_on_project(tx, proof.user["id"], row, proof.groups))
+    roles = inference.in_token(role_id for role_id in role_ids if role_id in held)
+    if not roles or not held.issuperset(role_ids):
+        raise LoginFailed(cause="the user has lost a role that they handed on")
     return Scope("project", row, roles)
+
+
+def _by_trust(tx: Transaction, proof: Proof, named: Row, inference: Inference) -> Scope:
+    """As the trustor where the trust says so, else as oneself; with the trust's roles on its project."""
+    trust = trusts.find(tx, str(named.get("id")))
+    if trust is None:
+        raise LoginFailed(cause=f"no trust {named.get('id')}")
+    if proof.user["id"] != trust["trustee_user_id"]:
+        raise ForbiddenAction(action="User is not a trustee.")
+    trustor = logins.user(tx, trust["trustor_user_id"])
+    for who, person in (("Trustor", trustor), ("Trustee", proof.user)):
+        if person is None or not person["enabled"]:
+            raise ForbiddenAction(f"{who} is disabled.")
+        if not person["domain_enabled"]:
+            raise ForbiddenAction(f"{who} domain is disabled.")
+    delegation.check_chain(tx, trust)
+    user = trustor if trust["impersonation"] else None
+    if not trust["project_id"]:
+        return Scope(trust=trust, user=user)
+    row = logins.project(tx, trust["project_id"])
+    if row is None:
+        raise LoginFailed(cause="the trust's project is gone")
+    _check_enabled(row)
+    try:
+        delegation.check_roles(trust, delegation.trustor_roles(tx, trust, inference))
+    except RoleNotFound as error:
+        raise ForbiddenAction("Trustee has no delegated roles.") from error
+    return Scope("project", row, inference.in_token(trust["roles"]), trust, user)
