@@ -154,4 +154,10 @@ def _flows() -> list[cfg.Opt]:
             min=0.01,
             help="Seconds between looks for flows whose nudge was lost.",
         ),
+        cfg.IntOpt(
+            "keep",
+            default=30,
+            min=0,
+            help="Days after which what ended is deleted with its steps, servers' actions with it. 0: never.",
+        ),
     ]

@@ -20,6 +20,7 @@ from celaje.common.flow.definition import Flow
 from celaje.common.flow.errors import FlowMismatch, InternalFlowError, LeaseLost, Suspended, Unwind
 from celaje.common.flow.flows import Flows, Row
 from celaje.common.flow.journal import Journal
+from celaje.common.flow.retention import Retention
 from celaje.common.flow.run import Run
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """`owner` names this conductor in the rows; `lease` is how many seconds it owns a flow between two
-    renewals; `unseal` decrypts the user's token of a row."""
+    renewals; `keep` after how many days an ended flow is deleted (0: never); `unseal` decrypts the user's
+    token of a row."""
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Engine:
         threads: int = 16,
         lease: float = 30.0,
         poll_interval: float = 5.0,
+        keep: float = 0,
         unseal: Callable[[bytes], str | None] | None = None,
     ):
         self.flows = flows
@@ -45,6 +48,7 @@ class Engine:
         self._conductor = conductor
         self._lease = lease
         self._poll_interval = poll_interval
+        self._retention = Retention(flows, keep)
         self._unseal = unseal
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flow")
         self._lock = threading.Condition()
@@ -237,6 +241,7 @@ class Engine:
             try:
                 for flow_id in self.flows.database.read(self.due):
                     self.nudge(flow_id)
+                self._retention.when_due()
             except Exception:
                 log.exception("%s could not look for flows", self.owner)
             if not self._pause(self._poll_interval):

@@ -13,6 +13,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.errors import LeaseLost
 from celaje.common.flow.flows import Flows, Row
+from celaje.common.flow.retention import without_secrets
 
 # Undo steps are numbered behind all steps, in the order in which they were registered.
 FIRST_UNDO = 10_000
@@ -152,7 +153,16 @@ class Journal:
         self._unwritten.append(lambda tx: self._put(tx, step, False))
 
     def end(self, state: str, work: Callable[[Transaction], Any] | None, **values: Any) -> Any:
-        """The flow's last transaction: the resource's final state and the flow's, together."""
+        """The flow's last transaction: the resource's final state and the flow's, together. What nobody will
+        replay any more keeps no secret."""
+        arguments = without_secrets(self.flow["arguments"])
+        if arguments is not self.flow["arguments"]:
+            values["arguments"] = arguments
+        bared = [
+            (number, kept)
+            for number, step in self._steps.items()
+            if (kept := without_secrets(step.get("result"))) is not step.get("result")
+        ]
 
         def unit(tx: Transaction) -> Any:
             now = clock.now()
@@ -166,6 +176,8 @@ class Journal:
                 finished_at=now,
                 **values,
             )
+            for number, kept in bared:
+                self._statements.change_step.run(tx, row=self.flow["id"], place=number, result=kept)
             return work(tx) if work else None
 
         self.boundary(f"before {state}")

@@ -5,7 +5,7 @@ A parameter that is no column of its table says which row is meant; of the colum
 
 from functools import cached_property
 
-from sqlalchemy import and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, insert, or_, select, update
 
 from celaje.common.db import Prepared
 from celaje.common.flow.tables import FlowTables
@@ -31,7 +31,9 @@ class Statements:
     @cached_property
     def hold(self) -> Prepared:
         """`row`: nobody else changes the flow until this transaction ends. See `Flows.hold`."""
-        return Prepared(select(self._flows.c.id).where(self._flows.c.id == bindparam("row")).with_for_update())
+        return Prepared(
+            select(self._flows.c.id).where(self._flows.c.id == bindparam("row")).with_for_update()
+        )
 
     @cached_property
     def progress(self) -> Prepared:
@@ -183,6 +185,30 @@ class Statements:
             .order_by(columns.due_at)
             .limit(bindparam("most"))
         )
+
+    @cached_property
+    def ended_before(self) -> Prepared:
+        """`moment`, `most`: flows that ended before it, the oldest first."""
+        columns = self._flows.c
+        return Prepared(
+            select(columns.id)
+            .where(columns.finished_at < bindparam("moment"))
+            .order_by(columns.finished_at, columns.id)
+            .limit(bindparam("most"))
+        )
+
+    @cached_property
+    def delete_flow(self) -> Prepared:
+        """`row`, as the next two."""
+        return Prepared(delete(self._flows).where(self._flows.c.id == bindparam("row")))
+
+    @cached_property
+    def delete_steps(self) -> Prepared:
+        return Prepared(delete(self._steps).where(self._steps.c.flow_id == bindparam("row")))
+
+    @cached_property
+    def delete_signals(self) -> Prepared:
+        return Prepared(delete(self._signals).where(self._signals.c.flow_id == bindparam("row")))
 
     @cached_property
     def release(self) -> Prepared:

@@ -53,6 +53,7 @@ def flow_tables(metadata: MetaData) -> FlowTables:
         Index(None, "request_id"),
         Index(None, "global_request_id"),
         Index(None, "waiting_on"),
+        Index(None, "finished_at"),
     )
     steps = Table(
         "flow_steps",

@@ -233,6 +233,7 @@ class Service:
             threads=self.conf.flows.workers,
             lease=self.conf.flows.lease,
             poll_interval=self.conf.flows.poll_interval,
+            keep=self.conf.flows.keep,
             unseal=self._vault.unseal,
         )
         self.conductor.engine = self.engine

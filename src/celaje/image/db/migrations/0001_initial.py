@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flows")),
     )
     op.create_index(op.f("ix_flows_due_at"), "flows", ["due_at"], unique=False)
+    op.create_index(op.f("ix_flows_finished_at"), "flows", ["finished_at"], unique=False)
     op.create_index(op.f("ix_flows_global_request_id"), "flows", ["global_request_id"], unique=False)
     op.create_index(op.f("ix_flows_request_id"), "flows", ["request_id"], unique=False)
     op.create_index(op.f("ix_flows_resource_id"), "flows", ["resource_id"], unique=False)
