@@ -38,8 +38,12 @@ def sync_command(state: Path | None, only: str | None, connection: str | None) -
         folder = directory.path / name
         if not connection:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = Database(connection or f"sqlite:///{folder / f'{name}.db'}")
         try:
+            database = Database(connection or f"sqlite:///{folder / f'{name}.db'}", service=name)
+        except CelajeError as error:
+            raise Failure(error.message) from error
+        try:
+            database.wait_for_server(max_retries=0)
             done = sync(database, name, declared.metadata, declared.migrations)
         except CelajeError as error:
             raise Failure(error.message) from error
