@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from celaje.common import context
+from celaje.common import context, patience
 from celaje.common.db import Database, DatabaseClosed, DuplicateRow, fetch_all, fetch_value
+from celaje.common.db.errors import DatabaseBusy, DatabaseLocked
 from celaje.common.errors import Conflict
 from tests.common.db.conftest import METADATA, STONES
 
@@ -325,3 +326,47 @@ def test_readers_beyond_the_limit_are_told_so(tmp_path):
     # And all of them came back.
     assert database.read(nested, 1) == "reached"
     database.close()
+
+
+def test_a_request_does_not_hang_behind_a_writer_that_does_not_end(database):
+    held = Held(database)
+
+    def impatient(number):
+        with patience.answering():
+            return database.write(add, number)
+
+    outcomes = together(*[lambda n=n: impatient(n) for n in range(6)])
+    assert [type(error) for _, error in outcomes] == [DatabaseBusy] * 6
+    assert held.release_behind(database, lambda tx: add(tx, 7)) == [7]
+    assert impatient(8) == 8
+    assert numbers(database) == {7, 8}, "a unit ran whose caller was told that it had not"
+
+
+def test_giving_up_and_being_run_at_once_has_one_outcome(database):
+    """Whoever is told "busy" finds nothing written, whoever is answered finds it."""
+    ran = set()
+
+    def slow(tx, number):
+        ran.add(number)
+        threading.Event().wait(0.003)
+        return add(tx, number)
+
+    def work(number):
+        with patience.answering():
+            return database.write(slow, number)
+
+    outcomes = together(*[lambda n=n: work(n) for n in range(90)])
+    answered = {number for number, error in outcomes if error is None}
+    assert {type(error) for _, error in outcomes if error} <= {DatabaseBusy}
+    assert answered == numbers(database) == ran
+
+
+def test_a_request_does_not_hang_behind_another_process(database):
+    other = sqlite3.connect(database.url.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with patience.answering(), pytest.raises(DatabaseLocked) as refused:
+        database.write(add, 1)
+    assert refused.value.details["seconds"] < 1
+    other.execute("ROLLBACK")
+    other.close()
+    assert database.write(add, 2) == 2

@@ -206,11 +206,12 @@ class Database:
                 transaction = Transaction(connection, raw)
                 return unit(transaction, *args, **kwargs), transaction
 
+            seconds = patience.seconds(self._timeout)
             try:
-                return self._group.run(on_sqlite)
+                return self._group.run(on_sqlite, seconds)
             except (OperationalError, sqlite3.OperationalError) as error:
                 if "locked" in str(error):
-                    raise DatabaseLocked(seconds=self._timeout) from error
+                    raise DatabaseLocked(seconds=seconds) from error
                 raise
         return self._on_server(unit, args, kwargs, commit=True)
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from celaje.common.db.errors import DatabaseClosed
+from celaje.common.db.errors import DatabaseBusy, DatabaseClosed
 
 T = TypeVar("T")
 
@@ -24,10 +24,11 @@ _LARGEST_BATCH = 64
 class _Entry:
     """A unit that waits. `wake` is held until it is settled, or until its thread shall lead."""
 
-    __slots__ = ("context", "error", "result", "settled", "unit", "wake")
+    __slots__ = ("context", "error", "result", "seconds", "settled", "unit", "wake")
 
-    def __init__(self, unit: Callable[[Connection, Any], Any]):
+    def __init__(self, unit: Callable[[Connection, Any], Any], seconds: float):
         self.unit = unit
+        self.seconds = seconds
         # What the unit asks of its thread's context (who asks, for which step) it must find in another's.
         self.context = contextvars.copy_context()
         self.wake = threading.Lock()
@@ -42,33 +43,48 @@ class GroupCommit:
         self._engine = engine
         self._connection: Connection | None = None
         self._raw: Any = None
+        # Milliseconds that SQLite waits for another process's lock on the file, as the connection was told.
+        self._patience = -1
         self._lock = threading.Lock()
         self._queue: deque[_Entry] = deque()
         self._busy = False
         self._closed = False
         self._idle = threading.Condition(self._lock)
 
-    def run(self, unit: Callable[[Connection, Any], T]) -> T:
+    def run(self, unit: Callable[[Connection, Any], T], seconds: float) -> T:
         """Run `unit` (given the connection and the driver's own below it) in a transaction, its own or one
         shared with other threads' units; return when it is durable. A unit that raises leaves nothing behind
-        and does not disturb its neighbours; a commit that fails is raised to all whose units were in it."""
-        entry = _Entry(unit)
+        and does not disturb its neighbours; a commit that fails is raised to all whose units were in it. What
+        has not begun after `seconds` is given up: DatabaseBusy, or SQLite's own "locked"."""
+        entry = _Entry(unit, seconds)
         with self._lock:
             if self._closed:
                 raise DatabaseClosed()
             self._queue.append(entry)
             lead = not self._busy
             self._busy = True
-        if not lead:
+        if not lead and not entry.wake.acquire(timeout=seconds) and not self._withdraw(entry):
             entry.wake.acquire()
         if not entry.settled:
             try:
-                self._lead()
+                self._lead(entry.seconds)
             finally:
                 self._hand_over()
         if entry.error is not None:
             raise entry.error
         return entry.result
+
+    def _withdraw(self, entry: _Entry) -> bool:
+        """Take a unit that waited too long out of the queue and raise DatabaseBusy; True when it has just
+        been settled or is to lead, False when it is running."""
+        with self._lock:
+            if entry.wake.acquire(blocking=False):
+                return True
+            try:
+                self._queue.remove(entry)
+            except ValueError:
+                return False
+        raise DatabaseBusy(seconds=entry.seconds)
 
     def _hand_over(self) -> None:
         with self._lock:
@@ -78,33 +94,45 @@ class GroupCommit:
                 self._busy = False
                 self._idle.notify_all()
 
-    def _lead(self) -> None:
+    def _lead(self, seconds: float) -> None:
         """Run and commit what waits."""
         batch: list[_Entry] = []
         committed: list[_Entry] = []
         failure: BaseException | None = None
         try:
-            connection, raw = self._begin()
-            while len(batch) < _LARGEST_BATCH and self._queue:
-                batch.append(self._queue.popleft())
+            connection, raw = self._begin(seconds)
+            while len(batch) < _LARGEST_BATCH and self._take_into(batch):
                 self._perform(batch[-1], committed, connection, raw)
             raw.execute("COMMIT")
         except BaseException as problem:
             # The transaction could not be opened, or is broken beyond a savepoint, or did not commit.
             failure = problem
             self._give_up_connection()
-            if not batch and self._queue:
-                batch = [self._queue.popleft()]
+            if not batch:
+                self._take_into(batch)
         for entry in batch:
             if failure is not None and entry.error is None:
                 entry.error = failure
             entry.settled = True
             entry.wake.release()
 
-    def _begin(self) -> tuple[Connection, Any]:
+    def _take_into(self, batch: list[_Entry]) -> bool:
+        """Asking first would not do: the only one that waits may give up in between."""
+        try:
+            batch.append(self._queue.popleft())
+        except IndexError:
+            return False
+        return True
+
+    def _begin(self, seconds: float) -> tuple[Connection, Any]:
         if self._connection is None:
             self._connection = self._engine.connect()
             self._raw = self._connection.connection.driver_connection
+            self._patience = -1
+        patience = int(seconds * 1000)
+        if patience != self._patience:
+            self._raw.execute(f"PRAGMA busy_timeout={patience}")
+            self._patience = patience
         self._raw.execute("BEGIN IMMEDIATE")
         return self._connection, self._raw
 
