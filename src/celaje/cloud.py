@@ -70,7 +70,7 @@ class Cloud:
     def start(self) -> None:
         """Start every service, identity first; returns when all answer."""
         for name in self.services:
-            self._start_service(name)
+            self._start_service(name, flows=False)
         for service in self.running.values():
             service.start_flows()
         log.info("all services of %s are up", self.state)
@@ -132,7 +132,7 @@ class Cloud:
         service = self.running.get(name)
         return service.api if service else None
 
-    def _start_service(self, name: str) -> None:
+    def _start_service(self, name: str, *, flows: bool = True) -> None:
         folder = self.state / name
         folder.mkdir(exist_ok=True, mode=0o700)
         conf = self.configuration(name)
@@ -152,7 +152,7 @@ class Cloud:
         self.application.add(name, service.api)
         if name == "identity":
             self._bootstrap(service)
-        service.start(flows=False)
+        service.start(flows=flows)
 
     def _bootstrap(self, service: Service) -> None:
         """Users, projects, roles and catalog, before anybody logs in."""
