@@ -170,7 +170,7 @@ def test_a_list_costs_the_same_however_long(lab, volumes, settled):
 
     settled(volumes.create(1)["id"])
     lab.service.periodic.stop()
-    one = statements()
+    one = min(statements() for _ in range(3))
     for made in [volumes.create(1) for _ in range(5)]:
         settled(made["id"])
     assert min(statements() for _ in range(3)) == one

@@ -81,6 +81,14 @@ def test_values_come_back_as_they_were(database):
     assert (row["id"], row["found_at"], row["facts"], row["weight"]) == (0, moment, facts, 2**62)
 
 
+def test_sums_of_whole_numbers_are_whole_numbers(database):
+    for number in range(3):
+        database.write(lambda tx, n=number: tx.execute(STONES.insert().values(id=n, weight=2**40 + n)))
+    found = database.read(fetch_value, select(func.sum(STONES.c.weight)))
+    assert found == 3 * 2**40 + 3 and type(found) is int
+    assert database.read(fetch_value, select(func.avg(STONES.c.id + 0.5))) == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize("values", [{"name": "x" * 65}, {"weight": 2**70}])
 def test_what_does_not_fit_is_refused_and_not_cut(database, values):
     with pytest.raises(ValueRefused):

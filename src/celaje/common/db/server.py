@@ -6,6 +6,7 @@ waited for another transaction looks at the row again, which is what every compa
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -147,14 +148,34 @@ def _connect_args(url: URL) -> dict[str, Any]:
             "tcp_user_timeout": _SILENCE * 1000,
         }
     else:
-        own = {"connect_timeout": _CONNECT_TIMEOUT, "read_timeout": _SILENCE, "write_timeout": _SILENCE}
+        from pymysql.constants import FIELD_TYPE
+        from pymysql.converters import conversions
+
+        own = {
+            "connect_timeout": _CONNECT_TIMEOUT,
+            "read_timeout": _SILENCE,
+            "write_timeout": _SILENCE,
+            "conv": {**conversions, FIELD_TYPE.DECIMAL: _number, FIELD_TYPE.NEWDECIMAL: _number},
+        }
     return {key: value for key, value in own.items() if key not in url.query}
+
+
+def _number(text: str) -> Decimal | int:
+    """Sums of whole numbers come as decimals; JSON would make strings of them."""
+    return int(text) if text.lstrip("-").isdigit() else Decimal(text)
 
 
 def _prepare(connection: Any, _record: Any) -> None:
     """Each new connection's session."""
     cursor = connection.cursor()
     if type(connection).__module__.startswith("psycopg"):
+        from psycopg.adapt import Loader
+
+        class Number(Loader):
+            def load(self, data: Any) -> Decimal | int:
+                return _number(bytes(data).decode())
+
+        connection.adapters.register_loader("numeric", Number)
         cursor.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}s'")
         # A process that hangs in the middle of a unit must not hold its rows for ever.
         cursor.execute(f"SET idle_in_transaction_session_timeout = '{_SILENCE}s'")
