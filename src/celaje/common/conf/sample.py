@@ -60,7 +60,8 @@ def _limits(option: cfg.Opt) -> str:
 
 def _default(option: cfg.Opt) -> str:
     value = option.sample_default if option.sample_default is not None else option.default
-    if value is None:
+    if value is None or (option.multi and not value):
+        # A repeatable option that is given empty would have one empty value.
         return "<not set>"
     if isinstance(value, bool):
         return str(value).lower()
