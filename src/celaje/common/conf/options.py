@@ -68,14 +68,20 @@ def _default() -> list[cfg.Opt]:
 
 def _database() -> list[cfg.Opt]:
     return [
-        cfg.StrOpt("connection", secret=True, help="SQLAlchemy URL. Not set: SQLite below state_path."),
+        cfg.StrOpt(
+            "connection",
+            secret=True,
+            help="SQLAlchemy URL: postgresql://..., mysql+pymysql://..., sqlite:///... {service} in it stands for "
+            "the service's type, since each needs a database of its own. Not set: SQLite below state_path.",
+        ),
         cfg.IntOpt("max_pool_size", default=5, min=1, help="Connections that are kept open."),
         cfg.IntOpt("max_overflow", default=50, min=0, help="Connections beyond max_pool_size under load."),
         cfg.IntOpt(
             "pool_timeout",
             default=30,
             min=1,
-            help="Seconds a request waits for a free connection before it is answered 503.",
+            help="Seconds that conductors and flows wait for a free connection. A request to an API waits a "
+            "thirtieth of it, then it is answered 503 with Retry-After.",
         ),
         cfg.IntOpt(
             "max_retries", default=10, min=-1, help="Attempts to connect at start; -1 tries for ever."
