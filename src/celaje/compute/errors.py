@@ -21,12 +21,6 @@ class OverServerQuota(errors.OverQuota):
     text = "Quota exceeded for {overs}: Requested {requested}, but already used {used} of {allowed} {overs}"
 
 
-class BuildFailed(errors.CelajeError):
-    """A server could not be built; `cause` says at which step and why."""
-
-    text = "Build of instance {server} aborted: {cause}"
-
-
 class ClaimRefused(errors.Conflict):
     """Placement refused the claim at every candidate."""
 

@@ -30,9 +30,6 @@ OPTIONS = {
         cfg.IntOpt("global_physnet_mtu", default=1500, min=68, help="MTU of the physical networks."),
         cfg.StrOpt("default_availability_zone", default="nova", help="Zone of network workers."),
         cfg.BoolOpt(
-            "allow_overlapping_ips", default=True, help="Different networks may use the same addresses."
-        ),
-        cfg.BoolOpt(
             "notify_nova_on_port_status_changes",
             default=True,
             help="Tell compute when a port of a server is wired (external event network-vif-plugged).",

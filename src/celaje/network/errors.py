@@ -276,10 +276,6 @@ class AddressPairAndPortSecurityRequired(errors.Conflict):
     text = "Port Security must be enabled in order to have allowed address pairs on a port."
 
 
-class QuotaResourceUnknown(errors.NotFound):
-    text = "Unknown quota resources {unknown}."
-
-
 class AllocationRace(errors.Conflict):
     """Another transaction took what this one had chosen (an address, a MAC, a segment). The unit is run
     again and chooses anew; it reaches a client only when that failed many times."""
@@ -291,10 +287,6 @@ class BindingOvertaken(errors.Conflict):
     """A later binding of the port exists: this one must not touch the host any more."""
 
     text = "Port {id}: binding {generation} was overtaken."
-
-
-class BindingFailed(errors.DriverError):
-    text = "The network driver on {host} could not wire port {id}: {cause}"
 
 
 class NoRouterHost(errors.Unavailable):

@@ -147,10 +147,6 @@ def interface(tx: Transaction, server_id: str, port_id: str) -> Row | None:
     )
 
 
-def servers_of_port(tx: Transaction, port_id: str) -> list[Row]:
-    return fetch_all(tx, select(INTERFACES).where(INTERFACES.c.port_id == port_id))
-
-
 def put_interfaces(tx: Transaction, server_id: str, ports: Sequence[Row]) -> None:
     """Write the server's ports down: {"info", "owned", "tag"} each, in their order; known ones are
     renewed."""

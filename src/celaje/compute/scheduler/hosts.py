@@ -71,9 +71,6 @@ class Hosts:
     def groups(self) -> Iterator[Group]:
         return iter(self._groups.values())
 
-    def on_host(self, host: str) -> list[Node]:
-        return [node for node in self.nodes.values() if node.host == host]
-
     def update(self, worker: str, hosts: dict[str, dict[str, Any]]) -> None:
         """A worker's report takes the place of all that was known of these hosts."""
         now = clock.now()

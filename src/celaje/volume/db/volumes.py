@@ -3,17 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 
-from celaje.common.db import Prepared, Transaction, fetch_all
+from celaje.common.db import Transaction, fetch_all
 from celaje.volume.db.rows import Row, Rows
-from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
+from celaje.volume.db.tables import VOLUMES
 
 _rows = Rows(VOLUMES)
 get, get_of_project = _rows.get, _rows.get_of_project
 insert, change, remove = _rows.insert, _rows.change, _rows.remove
-
-_has_snapshots = Prepared(select(SNAPSHOTS.c.id).where(SNAPSHOTS.c.volume_id == bindparam("row")).limit(1))
 
 # What workers and drivers get of a volume's row.
 _DRIVER_KEYS = (
@@ -31,10 +29,6 @@ _DRIVER_KEYS = (
 
 def for_driver(volume: Row) -> Row:
     return {key: volume[key] for key in _DRIVER_KEYS}
-
-
-def has_snapshots(tx: Transaction, volume_id: str) -> bool:
-    return _has_snapshots.value(tx, row=volume_id) is not None
 
 
 def summary(tx: Transaction, project_id: str | None) -> tuple[int, int]:
