@@ -77,4 +77,4 @@ def test_a_type_s_extra_specs_choose_the_back_end(lab, settled):
         assert made["os-vol-host-attr:host"] == "node@slow#slow"
     make(admin, name="nowhere", extra_specs={"volume_backend_name": "none"})
     settled(client.create(1, volume_type="nowhere")["id"], "error")
-    assert "volume_backend_name must be none" in client.get("/messages").body["messages"][0]["user_message"]
+    assert "volume_backend_name must be none" in admin.get("/messages").body["messages"][0]["user_message"]

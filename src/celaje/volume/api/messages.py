@@ -45,7 +45,7 @@ def _view(request: Request, row: Row) -> Row:
     return {
         "id": row["id"],
         "event_id": f"VOLUME_{row['resource_type']}_{row['action_id']}_{row['detail_id']}",
-        "user_message": messages.words(row),
+        "user_message": messages.words(row, with_cause=request.context.is_admin),
         "message_level": row["message_level"],
         "created_at": moment(row["created_at"]),
         "guaranteed_until": moment(row["expires_at"]),

@@ -73,11 +73,12 @@ def from_failure(
     _rows.insert(tx, row)
 
 
-def words(message: Row) -> str:
-    """Cinder's `action:detail`, and then what really happened."""
+def words(message: Row, with_cause: bool) -> str:
+    """Cinder's `action:detail`, and for operators what really happened: the cause names back ends, their
+    room and their drivers' words, which are none of a project's business."""
     action = ACTIONS.get(message["action_id"], "unknown action")
     detail = DETAILS.get(message["detail_id"], DETAILS["001"])
-    cause = f" ({message['cause']})" if message["cause"] else ""
+    cause = f" ({message['cause']})" if message["cause"] and with_cause else ""
     return f"{action}:{detail}{cause}"
 
 
