@@ -71,7 +71,7 @@ def _database() -> list[cfg.Opt]:
         cfg.StrOpt(
             "connection",
             secret=True,
-            help="SQLAlchemy URL: postgresql://..., mysql+pymysql://..., sqlite:///... {service} in it stands for "
+            help="SQLAlchemy URL: postgresql://..., mysql+pymysql://..., sqlite:///... {service} in it is "
             "the service's type, since each needs a database of its own. Not set: SQLite below state_path.",
         ),
         cfg.IntOpt("max_pool_size", default=5, min=1, help="Connections that are kept open."),
