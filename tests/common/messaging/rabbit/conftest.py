@@ -1,6 +1,7 @@
 """A broker, clouds on it, and oslo.messaging as it stands on the other side."""
 
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,10 +36,24 @@ class Mortal:
     def kill(self):
         rabbitmq.kill(self.running)
 
+    def settle(self):
+        """RabbitMQ 3.10 writes the register of its quorum queues behind their backs, seconds after they were
+        declared: killed before, it comes back with queues that have no leader. What is tested here is our
+        side, so the register is waited for; messages need no such wait."""
+        registers = list(Path(self.folder, "mnesia").glob("*/quorum/*/names.dets"))
+        assert registers, "the register of quorum queues is not where it was"
+        changed, quiet = -1.0, 0
+        while quiet < 50:
+            time.sleep(0.1)
+            now = max(register.stat().st_mtime for register in registers)
+            quiet = quiet + 1 if now == changed else 0
+            changed = now
+
     def start(self):
         self.running = rabbitmq.start(self.folder, self.running.port)
 
     def restart(self, *, wiped=False):
+        self.settle()
         self.kill()
         if wiped:
             rabbitmq.wipe(self.running)

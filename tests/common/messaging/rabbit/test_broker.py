@@ -5,7 +5,7 @@ from pathlib import Path
 
 import amqp
 import pytest
-from tests.common.messaging.conftest import Cloud, Worker
+from tests.common.messaging.conftest import Cloud, Worker, eventually
 from tests.servers import rabbitmq
 from tests.servers.shared import spare_port
 
@@ -75,6 +75,7 @@ def test_the_same_message_twice_is_worked_on_once(rabbit, channel):
 def test_a_queue_that_is_deleted_is_declared_again(rabbit, channel):
     _, endpoint = rabbit.serve("one")
     channel.queue_delete("worker.one")
+    eventually(lambda: rabbit.bus.has_consumer(Target("worker", "one")))
     rabbit.client.to("one").note(1)
     assert endpoint.wait_for(1) == [1]
 

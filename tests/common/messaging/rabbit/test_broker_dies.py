@@ -100,6 +100,7 @@ def test_a_call_while_the_broker_is_away_ends_by_its_timeout(mortal, mortal_clou
     _, endpoint = mortal_cloud.serve("one")
     assert mortal_cloud.client.to("one").echo(1) == 1
     endpoint.functions["never"] = lambda: endpoint.seen.append("never")
+    mortal.settle()
     mortal.kill()
     try:
         with pytest.raises(MessagingTimeout):

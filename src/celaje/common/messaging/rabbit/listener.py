@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from amqp.exceptions import ChannelError, NotFound
+from amqp.exceptions import ChannelError
 
 from celaje.common import clock
 from celaje.common.errors import CelajeError
@@ -27,8 +27,6 @@ LOG = logging.getLogger(__name__)
 
 _REMEMBERED = 10000
 _CLOSING = 5.0
-# Seconds between looks whether the queues are still there.
-_VERIFY = 5.0
 
 
 class RabbitDelivery(Delivery):
@@ -168,24 +166,6 @@ class RabbitListener(Listener):
                 channel.close()
             raise
         self._channel = channel
-        session = self._session
-        self._link.later(_VERIFY, lambda: self._verify(connection, session))
-
-    def _verify(self, connection: Any, session: int) -> None:
-        """RabbitMQ does not always tell consumers that somebody deleted their (quorum) queue."""
-        channel = self._channel
-        if session != self._session or channel is None or self._leaving:
-            return
-        try:
-            for queue, _ in self._queues:
-                channel.queue_declare(queue.name, passive=True)
-        except NotFound:
-            LOG.warning("%s: a queue was deleted, it is declared again", self.target)
-            self._channel = None
-            channel.close()
-            self.opened(connection)
-        else:
-            self._link.later(_VERIFY, lambda: self._verify(connection, session))
 
     def _cancelled(self, session: int) -> Callable[[str], None]:
         def cancelled(tag: str) -> None:
