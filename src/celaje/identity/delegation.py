@@ -28,6 +28,12 @@ def refuse_delegated(token: Token, what: str) -> None:
         raise ForbiddenAction(action=f"Delegated tokens cannot {what}.")
 
 
+def refuse_near_credentials(token: Token) -> None:
+    """A secret outlives the delegation by which it was read or made."""
+    if token.trust_id or is_delegated(token):
+        raise ForbiddenAction(action="Delegated tokens cannot access credentials directly")
+
+
 def trustor_roles(tx: Transaction, trust: Row, inference: Inference) -> set[str]:
     """Ids of the roles, with the implied ones, that the first trustor of the chain has on the project."""
     if not trust["project_id"]:

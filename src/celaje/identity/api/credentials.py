@@ -4,28 +4,28 @@ They are sealed in the database; EC2 credentials have the hash of their access k
 found by that key.
 """
 
-import hashlib
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete as delete_from
-from sqlalchemy import insert, select
 from sqlalchemy import update as update_of
 
-from celaje.common.db import DuplicateRow, Transaction, fetch_one
+from celaje.common.db import Transaction
 from celaje.common.errors import Unavailable
 from celaje.common.wsgi import Request
 from celaje.identity.api import listing, schemas, views
 from celaje.identity.api.access import checked, target
+from celaje.identity.api.ec2_tokens import access_id, blob_of
+from celaje.identity.db import credentials as rows
 from celaje.identity.db import projects, users
 from celaje.identity.db.tables import CREDENTIALS
-from celaje.identity.errors import CredentialNotFound, Invalid, Taken
+from celaje.identity.delegation import refuse_near_credentials
+from celaje.identity.errors import CredentialNotFound, ForbiddenAction, Invalid
 from celaje.identity.ids import new_id
 
 Row = dict[str, Any]
 
 _PROPERTIES = {
-    "blob": {"type": "string"},
+    "blob": {"type": ["string", "object"]},
     "project_id": schemas.ID_OR_NULL,
     "type": {"type": "string", "minLength": 1, "maxLength": 255},
     "user_id": {"type": "string", "minLength": 1, "maxLength": 64},
@@ -48,8 +48,15 @@ def _view(request: Request, row: Row) -> Row:
     return views.linked(request, "credentials", views.with_extra(body, row))
 
 
+def check_quota(request: Request, tx: Transaction, user_id: str) -> None:
+    most = request.service.conf.credential.user_limit
+    if most >= 0 and rows.count(tx, user_id) >= most:
+        raise ForbiddenAction(f"Unable to create additional credentials, maximum of {most} already exceeded.")
+
+
 def index(request: Request) -> Row:
     """Those that the rule lets the caller see: all of them for an admin, else the own ones."""
+    refuse_near_credentials(request.token)
     rule = "identity:list_credentials"
     request.authorized = True
     where = listing.conditions(request, {"user_id": CREDENTIALS.c.user_id, "type": CREDENTIALS.c.type})
@@ -67,13 +74,14 @@ def create(request: Request) -> Row:
     given = request.body["credential"]
     user_id = given.get("user_id") or request.context.user_id or ""
     request.authorize(target({"credential": {"user_id": user_id}}))
+    refuse_near_credentials(request.token)
     service = request.service
     row = {
         "id": _id(given),
         "user_id": user_id,
         "project_id": given.get("project_id"),
         "type": given["type"],
-        "blob": service.vault.seal(given["blob"]).decode(),
+        "blob": service.vault.seal(_text(given["blob"])).decode(),
         "extra": views.extra_of(given, tuple(_PROPERTIES)),
     }
     if given["type"] == "ec2" and not given.get("project_id"):
@@ -84,28 +92,48 @@ def create(request: Request) -> Row:
             raise Invalid(f"Could not find user: {user_id}.")
         if given.get("project_id"):
             projects.get(tx, given["project_id"])
-        try:
-            tx.execute(insert(CREDENTIALS).values(**row))
-        except DuplicateRow as error:
-            raise Taken(kind="credential", what=f"Duplicate entry found with id {row['id']}") from error
+        check_quota(request, tx, user_id)
+        rows.create(tx, row)
 
     service.database.write(unit)
     return {"credential": _view(request, row)}
 
 
 def _id(given: Row) -> str:
-    if given["type"] != "ec2":
-        return new_id()
+    return access_id(str(_ec2_blob(given["blob"])["access"])) if given["type"].lower() == "ec2" else new_id()
+
+
+def _text(blob: Any) -> str:
+    """As it is stored and shown: an object becomes its JSON."""
+    return blob if isinstance(blob, str) else msgspec.json.encode(blob).decode()
+
+
+def _ec2_blob(blob: Any) -> Row:
+    """Raises Invalid for one without an access key."""
     try:
-        access = msgspec.json.decode(given["blob"])["access"]
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        found = msgspec.json.decode(_text(blob))
+    except msgspec.DecodeError as error:
         raise Invalid("Invalid blob in credential") from error
-    return hashlib.sha256(str(access).encode()).hexdigest()
+    if not isinstance(found, dict) or found.get("access") is None:
+        raise Invalid("Expecting to find access in credential.")
+    return found
+
+
+def _check_ec2_change(service: Any, row: Row, given: Row) -> None:
+    """What an EC2 credential was delegated by stays: changing it would be a way to more rights."""
+    if row["type"].lower() != "ec2" or "blob" not in given:
+        return
+    before, after = blob_of(service, row), _ec2_blob(given["blob"])
+    for key in ("trust_id", "app_cred_id", "access_token_id", "access_id"):
+        if before.get(key) != after.get(key):
+            raise Invalid(f"{key} can not be updated for credential")
 
 
 def _credential(request: Request, tx: Transaction, credential_id: str) -> Row:
-    row = fetch_one(tx, select(CREDENTIALS).where(CREDENTIALS.c.id == credential_id))
-    return checked(request, row, "credential", CredentialNotFound(id=credential_id))
+    row = rows.find(tx, credential_id)
+    found = checked(request, row, "credential", CredentialNotFound(id=credential_id))
+    refuse_near_credentials(request.token)
+    return found
 
 
 def show(request: Request, credential_id: str) -> Row:
@@ -126,7 +154,8 @@ def update(request: Request, credential_id: str) -> Row:
             request.authorize(target({"credential": {"user_id": values["user_id"]}}))
             users.get(tx, values["user_id"])
         if "blob" in given:
-            values["blob"] = request.service.vault.seal(given["blob"]).decode()
+            _check_ec2_change(request.service, row, given)
+            values["blob"] = request.service.vault.seal(_text(given["blob"])).decode()
         if extra := views.extra_of(given, tuple(_PROPERTIES)):
             values["extra"] = {**row["extra"], **extra}
         if values:
@@ -138,7 +167,6 @@ def update(request: Request, credential_id: str) -> Row:
 
 def delete(request: Request, credential_id: str) -> None:
     def unit(tx: Transaction) -> None:
-        _credential(request, tx, credential_id)
-        tx.execute(delete_from(CREDENTIALS).where(CREDENTIALS.c.id == credential_id))
+        rows.remove(tx, _credential(request, tx, credential_id)["id"])
 
     request.service.database.write(unit)

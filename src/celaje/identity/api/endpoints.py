@@ -10,6 +10,7 @@ from celaje.common.db import Transaction, fetch_one
 from celaje.common.wsgi import Request
 from celaje.identity.api import listing, regions, schemas, services, views
 from celaje.identity.catalog import unknown_places
+from celaje.identity.db import policies
 from celaje.identity.db.tables import ENDPOINTS
 from celaje.identity.errors import EndpointNotFound, Invalid, RegionNotFound, ServiceNotFound
 from celaje.identity.ids import new_id
@@ -130,6 +131,7 @@ def update(request: Request, endpoint_id: str) -> Row:
 def delete(request: Request, endpoint_id: str) -> None:
     def unit(tx: Transaction) -> None:
         get(tx, endpoint_id)
+        policies.forget_places(tx, endpoint_id=endpoint_id)
         tx.execute(delete_from(ENDPOINTS).where(ENDPOINTS.c.id == endpoint_id))
         request.service.catalog.changed_by(tx)
 

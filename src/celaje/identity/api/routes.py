@@ -4,22 +4,16 @@ Identity's rules speak of targets (a user's domain, a token's user), so most han
 have loaded those. Unscoped tokens may come in: a rule decides what they may do.
 """
 
-from functools import partial
-
 from celaje.common.wsgi import Route
 from celaje.identity.api import (
     access_rules,
-    access_tokens,
     application_credentials,
     credentials,
     domains,
-    endpoint_filters,
-    endpoint_groups,
     endpoints,
     grants,
     groups,
     implied_roles,
-    oauth1,
     project_tags,
     projects,
     regions,
@@ -28,15 +22,12 @@ from celaje.identity.api import (
     roles,
     services,
     tokens,
-    trusts,
     users,
     versions,
 )
-
-# The rule does not speak of a target: the pipeline checks it.
-_route = partial(Route, scope="any")
-# The handler checks the rule against what it has loaded.
-_checked = partial(Route, scope="any", authorize="handler")
+from celaje.identity.api.extension_routes import EXTENSIONS
+from celaje.identity.api.routing import checked as _checked
+from celaje.identity.api.routing import route as _route
 
 _DISCOVERY = [
     Route("GET", "/", None, versions.list_versions),
@@ -227,127 +218,6 @@ _CREDENTIALS = [
     _checked("DELETE", _ACCESS_RULE, "identity:delete_access_rule", access_rules.delete, 204),
 ]
 
-_TRUST = "/v3/OS-TRUST/trusts/{trust_id}"
-_TRUSTS = [
-    _checked("GET", "/v3/OS-TRUST/trusts", "identity:list_trusts", trusts.index),
-    _checked(
-        "POST", "/v3/OS-TRUST/trusts", "identity:create_trust", trusts.create, 201, schema=trusts.CREATE
-    ),
-    _checked("GET", _TRUST, "identity:get_trust", trusts.show),
-    _checked("DELETE", _TRUST, "identity:delete_trust", trusts.delete, 204),
-    _checked("GET", f"{_TRUST}/roles", "identity:list_roles_for_trust", trusts.list_roles),
-    _checked("GET", f"{_TRUST}/roles/{{role_id}}", "identity:get_role_for_trust", trusts.show_role),
-]
-
-_CONSUMER = "/v3/OS-OAUTH1/consumers/{consumer_id}"
-_ACCESS = "/v3/users/{user_id}/OS-OAUTH1/access_tokens"
-_OAUTH1 = [
-    _route("GET", "/v3/OS-OAUTH1/consumers", "identity:list_consumers", oauth1.index),
-    _route(
-        "POST",
-        "/v3/OS-OAUTH1/consumers",
-        "identity:create_consumer",
-        oauth1.create,
-        201,
-        schema=oauth1.CREATE,
-    ),
-    _route("GET", _CONSUMER, "identity:get_consumer", oauth1.show),
-    _route("PATCH", _CONSUMER, "identity:update_consumer", oauth1.update, schema=oauth1.UPDATE),
-    _route("DELETE", _CONSUMER, "identity:delete_consumer", oauth1.delete, 204),
-    # Signed by the consumer instead of carrying a token.
-    Route("POST", "/v3/OS-OAUTH1/request_token", None, oauth1.create_request_token, 201, body="none"),
-    Route("POST", "/v3/OS-OAUTH1/access_token", None, oauth1.create_access_token, 201, body="none"),
-    _route(
-        "PUT",
-        "/v3/OS-OAUTH1/authorize/{request_token_id}",
-        "identity:authorize_request_token",
-        oauth1.authorize,
-        schema=oauth1.AUTHORIZE,
-    ),
-    _route("GET", _ACCESS, "identity:list_access_tokens", access_tokens.index),
-    _route("GET", f"{_ACCESS}/{{token_id}}", "identity:get_access_token", access_tokens.show),
-    _route("DELETE", f"{_ACCESS}/{{token_id}}", "identity:delete_access_token", access_tokens.delete, 204),
-    _route(
-        "GET", f"{_ACCESS}/{{token_id}}/roles", "identity:list_access_token_roles", access_tokens.list_roles
-    ),
-    _route(
-        "GET",
-        f"{_ACCESS}/{{token_id}}/roles/{{role_id}}",
-        "identity:get_access_token_role",
-        access_tokens.show_role,
-    ),
-]
-
-_EP_GROUPS = "/v3/OS-EP-FILTER/endpoint_groups"
-_EP_GROUP = f"{_EP_GROUPS}/{{group_id}}"
-_EP_PROJECT = "/v3/OS-EP-FILTER/projects/{project_id}"
-_EP_PAIR = f"{_EP_PROJECT}/endpoints/{{endpoint_id}}"
-_EP_GROUP_PROJECT = f"{_EP_GROUP}/projects/{{project_id}}"
-_ENDPOINT_FILTERS = [
-    _route("GET", _EP_GROUPS, "identity:list_endpoint_groups", endpoint_groups.index),
-    _route(
-        "POST",
-        _EP_GROUPS,
-        "identity:create_endpoint_group",
-        endpoint_groups.create,
-        201,
-        schema=endpoint_groups.CREATE,
-    ),
-    _route("GET", _EP_GROUP, "identity:get_endpoint_group", endpoint_groups.show),
-    _route(
-        "PATCH",
-        _EP_GROUP,
-        "identity:update_endpoint_group",
-        endpoint_groups.update,
-        schema=endpoint_groups.UPDATE,
-    ),
-    _route("DELETE", _EP_GROUP, "identity:delete_endpoint_group", endpoint_groups.delete, 204),
-    _route(
-        "GET",
-        f"{_EP_GROUP}/endpoints",
-        "identity:list_endpoints_associated_with_endpoint_group",
-        endpoint_groups.list_endpoints,
-    ),
-    _route(
-        "GET",
-        f"{_EP_GROUP}/projects",
-        "identity:list_projects_associated_with_endpoint_group",
-        endpoint_groups.list_projects,
-    ),
-    _route("GET", _EP_GROUP_PROJECT, "identity:get_endpoint_group_in_project", endpoint_filters.show_group),
-    _route(
-        "PUT", _EP_GROUP_PROJECT, "identity:add_endpoint_group_to_project", endpoint_filters.add_group, 204
-    ),
-    _route(
-        "DELETE",
-        _EP_GROUP_PROJECT,
-        "identity:remove_endpoint_group_from_project",
-        endpoint_filters.remove_group,
-        204,
-    ),
-    _route(
-        "GET",
-        f"{_EP_PROJECT}/endpoints",
-        "identity:list_endpoints_for_project",
-        endpoint_filters.list_endpoints,
-    ),
-    _route(
-        "GET",
-        f"{_EP_PROJECT}/endpoint_groups",
-        "identity:list_endpoint_groups_for_project",
-        endpoint_filters.list_groups,
-    ),
-    _route("GET", _EP_PAIR, "identity:check_endpoint_in_project", endpoint_filters.check, 204),
-    _route("PUT", _EP_PAIR, "identity:add_endpoint_to_project", endpoint_filters.add, 204),
-    _route("DELETE", _EP_PAIR, "identity:remove_endpoint_from_project", endpoint_filters.remove, 204),
-    _route(
-        "GET",
-        "/v3/OS-EP-FILTER/endpoints/{endpoint_id}/projects",
-        "identity:list_projects_for_endpoint",
-        endpoint_filters.list_projects,
-    ),
-]
-
 ROUTES: list[Route] = [
     *_DISCOVERY,
     *_TOKENS,
@@ -359,7 +229,5 @@ ROUTES: list[Route] = [
     *_GRANTS,
     *_CATALOG,
     *_CREDENTIALS,
-    *_TRUSTS,
-    *_OAUTH1,
-    *_ENDPOINT_FILTERS,
+    *EXTENSIONS,
 ]

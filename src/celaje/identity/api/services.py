@@ -6,10 +6,11 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy import insert, select
 from sqlalchemy import update as update_of
 
-from celaje.common.db import Transaction, fetch_one
+from celaje.common.db import Transaction, fetch_all, fetch_one
 from celaje.common.wsgi import Request
 from celaje.identity.api import listing, schemas, views
-from celaje.identity.db.tables import SERVICES
+from celaje.identity.db import policies
+from celaje.identity.db.tables import ENDPOINTS, SERVICES
 from celaje.identity.errors import Invalid, ServiceNotFound
 from celaje.identity.ids import new_id
 
@@ -92,6 +93,9 @@ def delete(request: Request, service_id: str) -> None:
 
     def unit(tx: Transaction) -> None:
         get(tx, service_id)
+        policies.forget_places(tx, service_id=service_id)
+        for endpoint in fetch_all(tx, select(ENDPOINTS.c.id).where(ENDPOINTS.c.service_id == service_id)):
+            policies.forget_places(tx, endpoint_id=endpoint["id"])
         tx.execute(delete_from(SERVICES).where(SERVICES.c.id == service_id))
         request.service.catalog.changed_by(tx)
 
