@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test test-databases lint bench docs clean
+.PHONY: up test test-servers test-databases lint bench docs clean
 
 $(VENV)/run.stamp: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -29,19 +29,24 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not servers" $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
 
+# What needs a real RabbitMQ, PostgreSQL or MariaDB: started by the tests on spare ports.
+test-servers: $(VENV)/dev.stamp
+	@tests/install.sh servers
+	$(BIN)/pytest -m servers $(ARGS)
+
 # The tests that run in one process, on PostgreSQL and on MariaDB instead of SQLite.
 IN_PROCESS := tests/common tests/identity tests/placement tests/image tests/network tests/volume tests/compute \
 	tests/test_routes.py tests/test_migrations.py tests/test_architecture.py
 
 test-databases: $(VENV)/dev.stamp
-	@tests/install.sh
+	@tests/install.sh servers
 	CELAJE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest" $(IN_PROCESS) $(ARGS)
 	CELAJE_TEST_DATABASE=mariadb $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest" $(IN_PROCESS) $(ARGS)
 

@@ -1,5 +1,7 @@
 """Fixtures for all tests: a cloud on simulated drivers."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cloud import LabCloud
@@ -19,3 +21,21 @@ def shared_cloud(tmp_path_factory):
     cloud = LabCloud.at(tmp_path_factory.mktemp("cloud") / "state").begin()
     yield cloud
     cloud.stop(grace=5)
+
+
+TESTS = Path(__file__).parent
+# What needs a database server or a broker: `make test-servers`.
+_SERVERS = (
+    "common/messaging/rabbit",
+    "common/db/test_server",
+    "test_backpressure.py",
+)
+_KINDS = {"rabbit", "postgresql", "mariadb"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        path = str(item.path.relative_to(TESTS))
+        chosen = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if path.startswith(_SERVERS) or any(isinstance(one, str) and one in _KINDS for one in chosen):
+            item.add_marker(pytest.mark.servers)

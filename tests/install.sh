@@ -1,7 +1,11 @@
 #!/bin/sh
-# Installs Debian's packages that the tests need, unless they are there. Needs root only when some are missing.
+# Installs Debian's packages that the tests need, unless they are there; with `servers` also the database
+# servers and the broker. Needs root only when some are missing.
 set -eu
-needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage postgresql mariadb-server rabbitmq-server"
+needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage"
+if [ "${1:-}" = servers ]; then
+    needed="$needed postgresql mariadb-server rabbitmq-server"
+fi
 missing=""
 for package in $needed; do
     if ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed"; then
