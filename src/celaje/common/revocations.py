@@ -38,9 +38,7 @@ class RevocationEvent(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=T
             return False
         return all(
             (
-                self.user_id is None
-                or token.user_id == self.user_id
-                or self.user_id in token.trust_user_ids,
+                self.user_id is None or token.user_id == self.user_id or self.user_id in token.trust_user_ids,
                 self.project_id is None or token.project_id == self.project_id,
                 self.domain_id is None
                 or self.domain_id in (token.domain_id, token.user_domain_id, token.project_domain_id),
