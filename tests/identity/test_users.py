@@ -35,7 +35,6 @@ def test_create_show_change_delete(identity):
         {"name": 5},
         {"name": "x", "enabled": "yes"},
         {"name": "x", "options": {"unknown": True}},
-        {"name": "x", "domain_id": "nowhere"},
         {"name": "x", "default_project_id": "default"},
     ],
 )
@@ -137,3 +136,8 @@ def test_password_rules(identity):
     assert "four characters" in answer.body["error"]["message"]
     assert "abc" not in answer.body["error"]["message"]
     identity.make_user("a", "abcd")
+
+
+def test_a_user_needs_a_domain_that_is_there(identity):
+    answer = identity.admin.post("/v3/users", {"user": {"name": "x", "domain_id": "nowhere"}})
+    assert answer.status == 404

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from celaje.common import clock
+from celaje.identity import foreign_hashes
 
 _SALT = 16
 _LENGTH = 32
@@ -86,6 +87,8 @@ class Passwords:
 
     def _matches(self, password: str, stored: str) -> bool:
         with self._free:
+            if foreign_hashes.is_foreign(stored):
+                return foreign_hashes.matches(password, stored)
             try:
                 Argon2id.verify_phc_encoded(password.encode(), stored)
             except (InvalidKey, ValueError):

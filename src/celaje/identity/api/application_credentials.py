@@ -1,17 +1,17 @@
 """Application credentials: secrets with which a program acts for its user on one project, with some roles."""
 
-import datetime
 from typing import Any
 
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.tokens import Token
 from celaje.common.wsgi import Request
-from celaje.identity.api import listing, schemas, views
+from celaje.identity.api import listing, moments, schemas, views
 from celaje.identity.api.access import target
 from celaje.identity.db import application_credentials as rows
-from celaje.identity.db import users
+from celaje.identity.db import effective, logins, users
 from celaje.identity.db.tables import APPLICATION_CREDENTIALS
+from celaje.identity.delegation import is_delegated
 from celaje.identity.errors import ApplicationCredentialNotFound, ForbiddenAction, Invalid, UserNotFound
 from celaje.identity.ids import new_id
 from celaje.identity.inference import Inference
@@ -132,14 +132,14 @@ def create(request: Request, user_id: str) -> Row:
         "project_id": token.project_id,
         "secret_hash": service.passwords.hash(secret),
         "description": given.get("description"),
-        "expires_at": _moment(given.get("expires_at")),
+        "expires_at": moments.future(given.get("expires_at")),
         "unrestricted": bool(given.get("unrestricted")),
-        "roles": _roles(token, given.get("roles")),
         "access_rules": None,
     }
 
     def unit(tx: Transaction) -> Row:
         refuse_restricted(token, request, tx)
+        row["roles"] = _roles(request, tx, given.get("roles"))
         if "access_rules" in given:
             row["access_rules"] = [
                 rows.find_or_make_rule(tx, user_id, rule) for rule in given["access_rules"]
@@ -150,32 +150,34 @@ def create(request: Request, user_id: str) -> Row:
     return {"application_credential": service.database.write(unit)}
 
 
-def _moment(text: str | None) -> datetime.datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(f"Invalid input for field 'expires_at': {text[:40]!r} is not a 'date-time'") from error
-    if found.tzinfo is not None:
-        found = found.astimezone(datetime.UTC).replace(tzinfo=None)
-    if found <= clock.now():
-        raise Invalid("Invalid input for field 'expires_at': it is in the past")
-    return found
-
-
-def _roles(token: Token, wanted: list[Row] | None) -> list[str]:
-    """Role ids: all of the token's, or those named by id or name. Raises Invalid for one it has not."""
+def _roles(request: Request, tx: Transaction, wanted: list[Row] | None) -> list[str]:
+    """Role ids: all of the token's, or those named that the user has on the project now; of a delegated
+    token only its own. Raises Invalid for one that is not among them."""
+    token: Token = request.token
     if not wanted:
         return [role_id for role_id, _ in token.roles]
+    inference: Inference = request.service.inference.get(tx)
+    if token.trust_id or is_delegated(token):
+        held = {role_id for role_id, _ in token.roles}
+    else:
+        project = logins.project(tx, token.project_id or "")
+        assert project is not None
+        held = inference.closure(
+            effective.roles_on_project(tx, token.user_id, project, token.federated_groups)
+        )
     found = []
     for role in wanted:
         key = role.get("id") or role.get("name")
-        role_id = next((each for each, name in token.roles if key in (each, name)), None)
+        by_name = "id" not in role
+        role_id = next((each for each in held if key == (_name(inference, each) if by_name else each)), None)
         if role_id is None:
             raise Invalid(f"Could not find role assignment with role: {key}, for this user and project.")
         found.append(role_id)
     return found
+
+
+def _name(inference: Inference, role_id: str) -> str | None:
+    return inference.roles[role_id][0] if role_id in inference.roles else None
 
 
 def show(request: Request, user_id: str, credential_id: str) -> Row:

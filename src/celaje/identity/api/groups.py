@@ -73,8 +73,7 @@ def create(request: Request) -> Row:
     }
 
     def unit(tx: Transaction) -> Row:
-        if (domain := projects.find(tx, domain_id)) is None or not domain["is_domain"]:
-            raise Invalid(f"Could not find domain: {domain_id}.")
+        projects.get_domain(tx, domain_id)
         return groups.create(tx, row)
 
     return {"group": view(request, request.service.database.write(unit))}

@@ -68,14 +68,14 @@ def create(request: Request, role_id: str, implied_role_id: str) -> Row:
     service = request.service
 
     def unit(tx: Transaction) -> Row:
-        roles.get(tx, role_id)
+        prior = roles.get(tx, role_id)
         implied = roles.get(tx, implied_role_id)
         if implied["name"] in PROHIBITED:
             raise ForbiddenAction(f"{implied_role_id} cannot be an implied roles")
         if role_id == implied_role_id:
             raise Invalid(f"Role {role_id} cannot imply itself.")
-        if implied["domain_id"]:
-            raise Invalid(f"A domain's role, {implied_role_id}, cannot be implied.")
+        if implied["domain_id"] and not prior["domain_id"]:
+            raise ForbiddenAction("Global role cannot imply a domain-specific role")
         roles.add_rule(tx, role_id, implied_role_id)
         service.inference.changed_by(tx)
         return _rule(request, tx, role_id, implied_role_id)

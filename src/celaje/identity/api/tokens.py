@@ -135,8 +135,8 @@ def _subject(request: Request) -> tuple[Token, str]:
         token = request.service.tokens.open(text, expired_for)
         request.service.revocations.check(token)
     except Unauthorized as error:
-        # Who may not ask learns nothing, not even that there is no such token.
-        request.authorize({})
+        # Who holds the text of a token may know that it is none: it cannot be guessed.
+        request.authorized = True
         raise TokenNotFound(id=text[:255]) from error
     request.authorize({"target.token.user_id": token.user_id})
     return token, text

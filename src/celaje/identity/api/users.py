@@ -1,7 +1,6 @@
 """Users, and their own change of password."""
 
 import datetime
-import re
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -9,12 +8,13 @@ from sqlalchemy import ColumnElement
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
+from celaje.identity import compliance
 from celaje.identity.api import listing, schemas, views
 from celaje.identity.api.access import callers_domain, checked, target
 from celaje.identity.api.projects import merged_options
 from celaje.identity.db import projects, users
 from celaje.identity.db.tables import USERS
-from celaje.identity.errors import ForbiddenAction, Invalid, UserNotFound
+from celaje.identity.errors import Invalid, UserNotFound
 from celaje.identity.ids import new_id
 from celaje.identity.login import methods
 from celaje.identity.login.issue import stamp
@@ -120,6 +120,7 @@ def create(request: Request) -> Row:
     given = request.body["user"]
     domain_id = given.get("domain_id") or callers_domain(request)
     request.authorize(target({"user": {"domain_id": domain_id}}))
+    options = merged_options({}, given.get("options", {}))
     row = {
         "id": new_id(),
         "name": given["name"].strip(),
@@ -128,39 +129,36 @@ def create(request: Request) -> Row:
         "default_project_id": given.get("default_project_id"),
         "created_at": clock.now(),
         "failed_logins": 0,
-        "options": merged_options({}, given.get("options", {})),
+        "options": options,
         "extra": views.extra_of(given, _COLUMNS),
-        **password_columns(request.service, given.get("password")),
+        **password_columns(request.service, given.get("password"), options),
     }
 
     def unit(tx: Transaction) -> Row:
-        if (domain := projects.find(tx, domain_id)) is None or not domain["is_domain"]:
-            raise Invalid(f"Could not find domain: {domain_id}.")
+        projects.get_domain(tx, domain_id)
         _check_default_project(tx, row["default_project_id"])
         return users.create(tx, row)
 
     return {"user": view(request, request.service.database.write(unit))}
 
 
-def password_columns(service: Any, password: str | None) -> Row:
-    """The columns of a new password. Raises Invalid for one that the operator's rules refuse."""
+def password_columns(service: Any, password: str | None, options: Row, *, own: bool = False) -> Row:
+    """The columns of a new password; `own`: the user sets it. Raises Invalid for one that the operator's
+    rules refuse."""
+    columns: Row = {
+        "password_hash": None,
+        "password_set_at": None,
+        "password_expires_at": None,
+        "password_self_service": own,
+    }
     if password is None:
-        return {"password_hash": None, "password_set_at": None, "password_expires_at": None}
-    conf = service.conf
-    if len(password) > conf.identity.max_password_length:
-        raise Invalid(
-            f"The password length must be less than or equal to {conf.identity.max_password_length}."
-        )
-    rules = conf.security_compliance
-    if rules.password_regex and not re.match(rules.password_regex, password):
-        about = rules.password_regex_description or ""
-        raise Invalid(f"The password does not match the requirements: {about}.")
-    now = clock.now()
-    days = rules.password_expires_days
+        return columns
+    compliance.check_form(password, service.conf)
     return {
+        **columns,
         "password_hash": service.passwords.hash(password),
-        "password_set_at": now,
-        "password_expires_at": now + datetime.timedelta(days=days) if days else None,
+        "password_set_at": clock.now(),
+        "password_expires_at": compliance.expiry(service.conf, options, by_others=not own),
         "failed_logins": 0,
     }
 
@@ -182,8 +180,11 @@ def update(request: Request, user_id: str) -> Row:
     service = request.service
     # Hashing is slow: before the transaction, and only for those who may.
     found = service.database.read(users.find, user_id)
-    checked(request, found, "user", UserNotFound(id=user_id))
-    new_password = password_columns(service, given["password"]) if "password" in given else {}
+    found = checked(request, found, "user", UserNotFound(id=user_id))
+    new_password: Row = {}
+    if "password" in given:
+        options = merged_options(found["options"], given.get("options", {}))
+        new_password = password_columns(service, given["password"], options)
 
     def unit(tx: Transaction) -> Row:
         row = users.get(tx, user_id)
@@ -203,6 +204,8 @@ def update(request: Request, user_id: str) -> Row:
             values["options"] = merged_options(row["options"], given["options"])
         if extra := views.extra_of(given, _COLUMNS):
             values["extra"] = {**row["extra"], **extra}
+        if new_password:
+            compliance.remember(tx, row, service.conf)
         changed = users.change(tx, row, values) if values else row
         if new_password or (row["enabled"] and not changed["enabled"]):
             service.revoking.revoke(tx, {"user_id": user_id})
@@ -228,11 +231,19 @@ def change_password(request: Request, user_id: str) -> None:
     service = request.service
     user = methods.prove_password(service, {"id": user_id}, given["original_password"])
     if user["options"].get("lock_password"):
-        raise ForbiddenAction(f"The password of user {user_id} is locked.")
-    columns = password_columns(service, given["password"])
+        raise Invalid(
+            "You cannot change your password at this time due to password policy disallowing password "
+            "changes. Please contact your administrator to reset your password."
+        )
+    compliance.check_age(user, service.conf)
+    earlier = service.database.read(compliance.earlier_hashes, user_id)
+    compliance.check_history(service, given["password"], [user["password_hash"], *earlier])
+    columns = password_columns(service, given["password"], user["options"], own=True)
 
     def unit(tx: Transaction) -> None:
-        users.change(tx, users.get(tx, user_id), columns)
+        row = users.get(tx, user_id)
+        compliance.remember(tx, row, service.conf)
+        users.change(tx, row, columns)
         service.revoking.revoke(tx, {"user_id": user_id})
 
     service.database.write(unit)

@@ -26,6 +26,7 @@ _USER = select(
     _U.failed_logins,
     _U.failed_login_at,
     _U.password_set_at,
+    _U.password_self_service,
     _U.created_at,
     _U.last_active_at,
     _U.options,

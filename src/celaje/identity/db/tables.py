@@ -73,6 +73,8 @@ USERS = Table(
     Column("password_hash", String(255)),
     Column("password_set_at", Moment),
     Column("password_expires_at", Moment),
+    # Whether the user has set it, not somebody else.
+    Column("password_self_service", Boolean, nullable=False, default=False),
     Column("failed_logins", Integer, nullable=False, default=0),
     Column("failed_login_at", Moment),
     Column("created_at", Moment, nullable=False),
