@@ -308,6 +308,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(length=255), nullable=True),
         sa.Column("password_set_at", Moment(), nullable=True),
         sa.Column("password_expires_at", Moment(), nullable=True),
+        sa.Column("password_self_service", sa.Boolean(), nullable=False),
         sa.Column("failed_logins", sa.Integer(), nullable=False),
         sa.Column("failed_login_at", Moment(), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
