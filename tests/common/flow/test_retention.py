@@ -17,7 +17,8 @@ def open_jar(run, jar_id, connector=None, user_data=None):
 
 
 def rows(k, table):
-    return k.database.read(lambda tx: [dict(row) for row in tx.execute(table.select()).mappings()])
+    in_order = table.select().order_by(*table.primary_key)
+    return k.database.read(lambda tx: [dict(row) for row in tx.execute(in_order).mappings()])
 
 
 def test_an_ended_flow_keeps_no_secret(kitchen, outside):
