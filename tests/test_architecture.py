@@ -91,6 +91,8 @@ def test_nothing_is_called_helpers():
 @pytest.mark.parametrize("service", SERVICES)
 def test_files_stay_small(service):
     for path in modules(service):
+        if "migrations" in path.parts:
+            continue  # as long as the tables that it makes
         assert len(path.read_text().splitlines()) <= 500, f"{path} wants a cut along its nouns"
 
 

@@ -188,6 +188,8 @@ def test_each_persona_gets_what_the_policy_gives(cloud, personas, service):
             elif route.authorize == "pipeline":
                 allowed = oracle.allows(route.rule, own, persona)
                 decided[allowed] += 1
+                if "Invalid domain specific configuration" in str(answer.body):
+                    continue  # Keystone's 403 for an option that does not exist
                 if (answer.status in (401, 403)) is allowed:
                     wrong.append(f"{who}, oslo.policy {'allows' if allowed else 'refuses'} it {answer.body}")
             elif (
