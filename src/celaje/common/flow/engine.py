@@ -125,6 +125,9 @@ class Engine:
             except LeaseLost:
                 return
         with self._lock:
+            if flow_id in self._claimed:
+                # A nudge and the scan found it at once: the lease of the one that runs must go on.
+                return
             self._claimed.add(flow_id)
         try:
             self._run(flow, claim)
