@@ -31,11 +31,13 @@ def hosts(fill):
 
 
 def scheduler(fill):
-    made = ComputeScheduler(load("compute", OPTIONS))
+    names = [f"host-{number:05d}" for number in range(HOSTS)]
+    providers = {f"{name}/{name}": f"rp-{name}" for name in names}
+    facts = {"aggregates": [], "disabled": [], "providers": providers}
+    made = ComputeScheduler(load("compute", OPTIONS), lambda: facts)
     for worker, reported in hosts(fill):
         made.update_hosts(worker, reported)
-    names = [f"host-{number:05d}" for number in range(HOSTS)]
-    made.update_aggregates([], [], {f"{name}/{name}": f"rp-{name}" for name in names})
+    made.refresh_host_facts()
     return made
 
 

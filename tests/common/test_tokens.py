@@ -73,8 +73,11 @@ def test_a_well_sealed_message_that_is_no_token(keys, content):
 @given(data=st.data())
 def test_a_changed_token_is_refused(keys, data):
     text = Tokens(keys).seal(token())
-    place = data.draw(st.integers(0, len(text) - 3))  # the last ones may hold unused bits
-    other = data.draw(st.sampled_from("ABCabc019-_").filter(lambda c: c != text[place]))
+    # The text is a new one each time: what is drawn must not hang on it.
+    place = data.draw(st.integers(0, 10_000)) % (len(text) - 2)  # the last ones may hold unused bits
+    other = data.draw(st.sampled_from("ABCabc019-_"))
+    if other == text[place]:
+        other = "Z"
     with pytest.raises(TokenInvalid):
         Tokens(keys).open(text[:place] + other + text[place + 1 :])
 

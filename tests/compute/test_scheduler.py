@@ -46,12 +46,15 @@ def report(vcpus=8, memory_mb=8192, disk_gb=100, used=(0, 0, 0), node=None, host
 
 def scheduler(hosts, aggregates=(), disabled=(), published=None, **options):
     overrides = {("filter_scheduler", key): value for key, value in options.items()}
-    made = ComputeScheduler(load("compute", OPTIONS, overrides=overrides))
-    made.update_hosts("worker", {name: report(host=name, **sizes) for name, sizes in hosts.items()})
     names = hosts if published is None else published
-    made.update_aggregates(
-        list(aggregates), list(disabled), {f"{name}/{name}": f"rp-{name}" for name in names}
-    )
+    facts = {
+        "aggregates": list(aggregates),
+        "disabled": list(disabled),
+        "providers": {f"{name}/{name}": f"rp-{name}" for name in names},
+    }
+    made = ComputeScheduler(load("compute", OPTIONS, overrides=overrides), lambda: facts)
+    made.update_hosts("worker", {name: report(host=name, **sizes) for name, sizes in hosts.items()})
+    made.refresh_host_facts()
     return made
 
 
@@ -207,3 +210,38 @@ def test_ten_thousand_hosts_of_many_kinds_are_all_known(virtual):
     assert int(best[1:]) % 7 == 0
     made.hosts.forget_silent(clock.now() + datetime.timedelta(seconds=1))
     assert not len(made.hosts) and not list(made.hosts.groups())
+
+
+def test_a_nudge_that_comes_while_facts_are_fetched_has_them_fetched_again(virtual):
+    """Two conductors' news may overtake each other; what was read before a change must not stay."""
+    answers = [{"a/a": "rp-a"}, {}]  # popped from the end: the first answer is from before the change
+    asked = []
+
+    def facts():
+        asked.append(len(asked))
+        found = {"aggregates": [], "disabled": [], "providers": answers.pop()}
+        if len(asked) == 1:
+            made.refresh_host_facts()  # returns at once: one asks already
+        return found
+
+    made = ComputeScheduler(load("compute", OPTIONS), facts)
+    made.update_hosts("worker", {"a": report(host="a")})
+    made.refresh_host_facts()
+    assert asked == [0, 1]
+    assert chosen(made) == ["a"]
+
+
+def test_a_conductor_that_does_not_answer_is_asked_again(virtual):
+    failing = [True]
+
+    def facts():
+        if failing.pop() if failing else False:
+            raise Unavailable()
+        return {"aggregates": [], "disabled": [], "providers": {"a/a": "rp-a"}}
+
+    made = ComputeScheduler(load("compute", OPTIONS), facts)
+    made.update_hosts("worker", {"a": report(host="a")})
+    with pytest.raises(Unavailable):
+        made.refresh_host_facts()
+    made.refresh_host_facts()
+    assert chosen(made) == ["a"]

@@ -21,9 +21,11 @@ class ComputeConductorMessages(ConductorMessages):
     def report_guests(self, worker: str, guests: dict[str, int], complete: bool) -> None:
         """Power states by server, of those that changed, or (`complete`) of all guests there are."""
 
-    @cast()
-    def ask_aggregates(self) -> None:
-        """A scheduler has started and knows no aggregates."""
+    @call()
+    def host_facts(self) -> dict[str, Any]:
+        """What schedulers need of hosts beside the workers' reports: {"aggregates": [{"name", "hosts",
+        "metadata"}], "disabled": hosts disabled or forced down, "providers": {"host/node": uuid}}."""
+        raise NotImplementedError
 
 
 class ComputeSchedulerMessages(Messages):
@@ -40,11 +42,8 @@ class ComputeSchedulerMessages(Messages):
         """What a worker's hosts have and use now."""
 
     @fanout()
-    def update_aggregates(
-        self, aggregates: list[dict[str, Any]], disabled: list[str], providers: dict[str, str]
-    ) -> None:
-        """All aggregates ({"name", "hosts", "metadata"}), disabled or forced-down hosts, and the resource
-        providers by "host/node"."""
+    def refresh_host_facts(self) -> None:
+        """Aggregates, disabled services or providers changed: ask a conductor for them."""
 
     @fanout()
     def return_resources(self, host: str, node: str, flavor: dict[str, Any]) -> None:

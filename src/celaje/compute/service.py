@@ -54,12 +54,15 @@ class ComputeService(Service):
     def start_scheduler(self) -> None:
         from celaje.compute.scheduler.scheduler import ComputeScheduler
 
-        self.scheduler = ComputeScheduler(self.conf)
+        self.scheduler = ComputeScheduler(self.conf, self.client(ComputeConductorMessages).host_facts)
         # Several threads gain nothing: each decision holds the one lock.
         self.serve(ComputeSchedulerMessages, self.scheduler, threads=2)
         self.report_as("nova-scheduler", ComputeSchedulerMessages, availability_zone="internal")
-        self.client(ComputeConductorMessages).ask_aggregates()
         self.client(ComputeWorkerMessages).report_now()
+        # Now, and now and then: a nudge that was lost must not leave a scheduler with old facts.
+        self.periodic.every(
+            self.conf.service.report_interval, self.scheduler_client.refresh_host_facts, at_once=True
+        )
 
     def start_workers(self) -> None:
         driver, hosts = self.make_driver()
@@ -134,4 +137,4 @@ class ComputeService(Service):
 
     def aggregates_changed(self) -> None:
         """Aggregates, zones or disabled services changed: schedulers hear of it at once."""
-        self.client(ComputeConductorMessages).ask_aggregates()
+        self.scheduler_client.refresh_host_facts()

@@ -4,6 +4,7 @@ import threading
 
 from celaje.common.errors import Conflict, Unavailable
 from celaje.common.flow import flow
+from celaje.common.flow.journal import Journal
 from tests.common.flow.conftest import set_status, spoiled
 
 
@@ -83,3 +84,22 @@ def test_a_flow_that_runs_is_not_woken_from_under_its_conductor(kitchen, outside
     assert seen == [[]]
     assert k.row(flow_id)["state"] == "failed"
     assert k.row(flow_id)["attempt"] == 2
+
+
+def test_a_flow_that_is_woken_while_a_thread_still_leaves_it_runs_at_once(
+    kitchen, outside, virtual, monkeypatch
+):
+    """Not only when the lease of a claim that nobody follows up has run out."""
+    outside.errors["drop"] = [Unavailable("nobody there")]
+    k = kitchen(drop)
+    flow_id = k.submit("jar.drop", "j1")
+    leave = Journal.suspend
+
+    def leave_and_be_woken(journal, waiting_on, delay):
+        leave(journal, waiting_on, delay)
+        assert k.database.write(k.flows.wake, "drop") == [flow_id]
+        k.engine.execute(flow_id)
+
+    monkeypatch.setattr(Journal, "suspend", leave_and_be_woken)
+    k.engine.execute(flow_id)
+    assert (k.row(flow_id)["state"], k.row(flow_id)["attempt"]) == ("done", 2)

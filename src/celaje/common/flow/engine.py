@@ -7,6 +7,7 @@ one renews the leases of what runs here, one looks for flows that nobody has nud
 import datetime
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -52,7 +53,8 @@ class Engine:
         self._unseal = unseal
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flow")
         self._lock = threading.Condition()
-        self._claimed: set[str] = set()
+        # How many threads are at a flow: one may still be leaving it when the next has it already.
+        self._claimed: Counter[str] = Counter()
         self._queued: set[str] = set()
         self._stopping = False
         self._killed = False
@@ -125,17 +127,16 @@ class Engine:
             except LeaseLost:
                 return
         with self._lock:
-            if flow_id in self._claimed:
-                # A nudge and the scan found it at once: the lease of the one that runs must go on.
-                return
-            self._claimed.add(flow_id)
+            self._claimed[flow_id] += 1
         try:
             self._run(flow, claim)
         except LeaseLost:
             log.info("flow %s was taken over by another conductor", flow_id)
         finally:
             with self._lock:
-                self._claimed.discard(flow_id)
+                self._claimed[flow_id] -= 1
+                if not self._claimed[flow_id]:
+                    del self._claimed[flow_id]
                 self._lock.notify_all()
 
     def _look(self, tx: Transaction, flow_id: str) -> Row | None:

@@ -43,22 +43,20 @@ class ComputeConductor(Conductor):
     def report_hosts(self, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> None:
         changed = self.database.write(self._note_hosts, worker, boot, hosts)
         if changed:
-            self.tell_schedulers()
+            self.scheduler.refresh_host_facts()
 
     def report_guests(self, worker: str, guests: dict[str, int], complete: bool) -> None:
         self.guests.compare(worker, guests, complete)
 
-    def ask_aggregates(self) -> None:
-        self.tell_schedulers()
+    def host_facts(self) -> dict[str, Any]:
+        def query(tx: Transaction) -> dict[str, Any]:
+            return {
+                "aggregates": nodes.aggregates(tx),
+                "disabled": nodes.disabled_hosts(tx),
+                "providers": nodes.providers(tx),
+            }
 
-    def tell_schedulers(self) -> None:
-        """Aggregates, disabled hosts and providers, to every scheduler. Also after each change of them."""
-
-        def query(tx: Transaction) -> tuple[Any, Any, Any]:
-            return nodes.aggregates(tx), nodes.disabled_hosts(tx), nodes.providers(tx)
-
-        aggregates, disabled, providers = self.database.read(query)
-        self.scheduler.update_aggregates(aggregates=aggregates, disabled=disabled, providers=providers)
+        return self.database.read(query)
 
     def _note_hosts(self, tx: Transaction, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> bool:
         """Services and nodes of one worker; true when a host came up."""

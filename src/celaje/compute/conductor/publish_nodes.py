@@ -48,6 +48,6 @@ def batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def _published(tx: Transaction, inventories: dict[str, Any], run: Run) -> None:
     nodes.published(tx, inventories, run.id)
-    tx.after_commit(run.conductor.tell_schedulers)
+    tx.after_commit(run.conductor.scheduler.refresh_host_facts)
     # Builds that found the scheduler without hosts go on now.
     run.conductor.flows.wake(tx, ComputeSchedulerMessages.topic)

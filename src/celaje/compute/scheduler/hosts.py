@@ -102,7 +102,7 @@ class Hosts:
         for key in [key for key, node in self.nodes.items() if node.seen < oldest]:
             self._leave(self.nodes.pop(key))
 
-    def set_aggregates(
+    def set_facts(
         self, aggregates: Iterable[dict[str, Any]], disabled: Iterable[str], providers: dict[str, str]
     ) -> None:
         found: dict[str, list[tuple[str, tuple[tuple[str, str], ...]]]] = {}

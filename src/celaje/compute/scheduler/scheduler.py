@@ -7,6 +7,7 @@ at placement decides.
 import datetime
 import heapq
 import threading
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -27,8 +28,12 @@ class NotWarm(Unavailable):
 
 
 class ComputeScheduler:
-    def __init__(self, conf: Any):
+    def __init__(self, conf: Any, host_facts: Callable[[], dict[str, Any]]):
+        """`host_facts` asks a conductor (`ComputeConductorMessages.host_facts`)."""
         self._conf = conf
+        self._host_facts = host_facts
+        self._refreshing = False
+        self._asked = 0
         self._lock = threading.Lock()
         self._filters = make_filters(conf.filter_scheduler.enabled_filters, conf)
         self._weighers = make_weighers(conf)
@@ -45,11 +50,32 @@ class ComputeScheduler:
         with self._lock:
             self.hosts.update(worker, hosts)
 
-    def update_aggregates(
-        self, aggregates: list[dict[str, Any]], disabled: list[str], providers: dict[str, str]
-    ) -> None:
+    def refresh_host_facts(self) -> None:
+        """Ask until an answer is newer than the last nudge. One asks at a time: an answer that overtook
+        another would bring old facts back."""
         with self._lock:
-            self.hosts.set_aggregates(aggregates, disabled, providers)
+            self._asked += 1
+            if self._refreshing:
+                return
+            self._refreshing = True
+        try:
+            while self._refresh():
+                pass
+        except BaseException:
+            with self._lock:
+                self._refreshing = False
+            raise
+
+    def _refresh(self) -> bool:
+        """True when another nudge came meanwhile."""
+        asked = self._asked
+        facts = self._host_facts()
+        with self._lock:
+            self.hosts.set_facts(facts["aggregates"], facts["disabled"], facts["providers"])
+            if self._asked != asked:
+                return True
+            self._refreshing = False
+            return False
 
     def return_resources(self, host: str, node: str, flavor: dict[str, Any]) -> None:
         with self._lock:
