@@ -169,6 +169,7 @@ def test_killed_in_a_burst(tmp_path, image_file, seed):
         assert looked_over(running, sdk) == ([], [])
     finally:
         running.kill()
+        print(running.said())  # shown when the test fails
 
 
 def _roomy(running):
@@ -230,6 +231,7 @@ def test_killed_with_real_guests(tmp_path, image_file):
         assert _disks(running.state / "compute" / "qemu" / "servers") == []
     finally:
         running.kill()
+        print(running.said())
         for pid in running.guests():
             os.kill(pid, 9)
 
