@@ -12,8 +12,9 @@ from tests.compute.drivers.test_contract import VOLUME, QemuBench
 from tests.guest.build import guest_image
 
 from celaje.common.errors import DriverError
+from celaje.common.qemu import process
 from celaje.compute.drivers.base import PowerState
-from celaje.compute.drivers.qemu import QemuDriver, process
+from celaje.compute.drivers.qemu import QemuDriver
 
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(180)]
 

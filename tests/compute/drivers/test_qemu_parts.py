@@ -11,9 +11,10 @@ import pytest
 from tests.compute.drivers.builders import UUID, a_port, a_server
 
 from celaje.common.errors import DriverError
+from celaje.common.qemu import process
+from celaje.common.qemu.qmp import QmpClient, QmpError, QmpTimeout
 from celaje.compute.drivers.base import ImageRefused, UnsupportedConnection, UnsupportedInterface
-from celaje.compute.drivers.qemu import QemuDriver, disks, domain, network, probe, process
-from celaje.compute.drivers.qemu.qmp import QmpClient, QmpError, QmpTimeout
+from celaje.compute.drivers.qemu import QemuDriver, disks, domain, network, probe
 
 
 def qemu_img(*arguments):

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from celaje.common import clock
 from celaje.common.errors import DriverError
+from celaje.common.qemu import process
+from celaje.common.qemu.qmp import QmpClient, QmpTimeout
 from celaje.compute.drivers.base import PowerState, PowerStateRefused
 from celaje.compute.drivers.qemu import domain as domains
-from celaje.compute.drivers.qemu import process
-from celaje.compute.drivers.qemu.qmp import QmpClient, QmpTimeout
 
 MEMORY = "memory.saved"
 LOG = "qemu.log"

@@ -8,11 +8,11 @@ from typing import Any
 
 from celaje.common import clock
 from celaje.common.errors import DriverError
+from celaje.common.qemu.qmp import QmpClient, QmpError
 from celaje.compute.drivers.base import Port, PowerState, free_device
 from celaje.compute.drivers.qemu import disks, network
 from celaje.compute.drivers.qemu.domain import Disk, Nic, port_name
 from celaje.compute.drivers.qemu.guest import Guest
-from celaje.compute.drivers.qemu.qmp import QmpClient, QmpError
 
 DETACH_TIMEOUT = 40.0
 RETRY_INTERVAL = 2.0

@@ -1,7 +1,7 @@
 """One QEMU process: starting it so that it outlives us, finding it again, ending it and nothing else.
 
-The driver calls it. A process is known by pid, start time and the server's uuid on its command line; all
-three are checked before a signal is sent, since pids are used again.
+Drivers call it. A process is known by pid, start time and a `mark` on its command line (a server's uuid, a
+folder); all three are checked before a signal is sent, since pids are used again.
 """
 
 import contextlib
@@ -51,41 +51,41 @@ def identify(pid: int) -> dict[str, Any] | None:
     return None if fields[0] in "ZX" else {"pid": pid, "start_time": int(fields[19])}
 
 
-def is_alive(known: dict[str, Any] | None, uuid: str) -> bool:
-    """Whether the process that was written down still runs, and is that server's."""
+def is_alive(known: dict[str, Any] | None, mark: str) -> bool:
+    """Whether the process that was written down still runs, and has that mark."""
     if not known:
         return False
     found = identify(int(known["pid"]))
     return (
-        found is not None and found["start_time"] == known["start_time"] and _serves(int(known["pid"]), uuid)
+        found is not None and found["start_time"] == known["start_time"] and _serves(int(known["pid"]), mark)
     )
 
 
-def find(pidfile: Path, uuid: str) -> dict[str, Any] | None:
+def find(pidfile: Path, mark: str) -> dict[str, Any] | None:
     """The process that QEMU's own pidfile names, for the case that we died before we wrote it down."""
     try:
         pid = int(pidfile.read_text())
     except (OSError, ValueError):
         return None
-    return identify(pid) if _serves(pid, uuid) else None
+    return identify(pid) if _serves(pid, mark) else None
 
 
-def _serves(pid: int, uuid: str) -> bool:
+def _serves(pid: int, mark: str) -> bool:
     try:
         words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return uuid.encode() in words
+    return mark.encode() in words
 
 
-def wait_gone(known: dict[str, Any], uuid: str, timeout: float) -> bool:
+def wait_gone(known: dict[str, Any], mark: str, timeout: float) -> bool:
     """True when the process ended within `timeout` seconds (real time: it is a real process)."""
     try:
         descriptor = os.pidfd_open(int(known["pid"]))
     except ProcessLookupError:
         return True
     try:
-        if not is_alive(known, uuid):
+        if not is_alive(known, mark):
             return True
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
@@ -94,10 +94,10 @@ def wait_gone(known: dict[str, Any], uuid: str, timeout: float) -> bool:
         os.close(descriptor)
 
 
-def end(known: dict[str, Any] | None, uuid: str, grace: float = 5.0) -> None:
+def end(known: dict[str, Any] | None, mark: str, grace: float = 5.0) -> None:
     """SIGTERM (QEMU flushes its disks and leaves), after `grace` seconds SIGKILL. Nothing when it is not
     ours."""
-    if known is None or not is_alive(known, uuid):
+    if known is None or not is_alive(known, mark):
         return
     try:
         descriptor = os.pidfd_open(int(known["pid"]))
@@ -105,7 +105,7 @@ def end(known: dict[str, Any] | None, uuid: str, grace: float = 5.0) -> None:
         return
     try:
         # Checked again with the descriptor held: from here on the pid cannot mean another process.
-        if not is_alive(known, uuid):
+        if not is_alive(known, mark):
             return
         for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 10.0)):
             with contextlib.suppress(ProcessLookupError):
@@ -116,4 +116,4 @@ def end(known: dict[str, Any] | None, uuid: str, grace: float = 5.0) -> None:
                 return
     finally:
         os.close(descriptor)
-    raise DriverError(f"QEMU process {known['pid']} of server {uuid} does not end.")
+    raise DriverError(f"QEMU process {known['pid']} of {mark} does not end.")

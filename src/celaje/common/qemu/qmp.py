@@ -1,6 +1,6 @@
 """A client of QEMU's control protocol (QMP) on a unix socket.
 
-The driver opens one for an operation and closes it after: what QEMU knows can be asked again, so nothing is
+A driver opens one for an operation and closes it after: what QEMU knows can be asked again, so nothing is
 lost in between. Every wait has a deadline, because QEMU lets a second client of one socket wait without a
 word. Source: QEMU's qmp-spec.
 """
