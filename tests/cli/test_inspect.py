@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from celaje.cli import anatomy, inspect
+from celaje.cli import anatomy, inspect, terminal
 from celaje.cloud import SERVICES, service_class
 
 
@@ -37,7 +37,7 @@ def test_operations_are_routes_with_their_versions_joined():
 @pytest.mark.parametrize("table", list(anatomy.TABLES))
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_it_fits_into_a_terminal(monkeypatch, capsys, table, width):
-    monkeypatch.setattr(inspect, "_width", lambda: width)
+    monkeypatch.setattr(terminal, "width", lambda: width)
     inspect.command([table], standalone_mode=False)
     lines = capsys.readouterr().out.splitlines()
     plain = [inspect.click.unstyle(line) for line in lines]
