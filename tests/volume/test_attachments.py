@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -91,6 +92,32 @@ def test_of_two_attaches_at_once_one_wins(volumes, volume):
         thread.join()
     assert sorted(answer.status for answer in answers) == [200, 400, 400, 400]
     assert "status must be available to reserve" in next(a.words for a in answers if a.status == 400)
+
+
+def test_the_same_connect_again_gets_the_one_answer(lab, volumes, volume, monkeypatch):
+    """A conductor that died while it waited for the answer asks again; the first request still runs."""
+    made = reserve(volumes, volume["id"]).body["attachment"]
+    begun, go_on = threading.Event(), threading.Event()
+    driver = lab.driver()
+    really = driver.initialize_connection
+
+    def slowly(*args, **kwargs):
+        begun.set()
+        assert go_on.wait(30)
+        return really(*args, **kwargs)
+
+    monkeypatch.setattr(driver, "initialize_connection", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(connect, volumes, made["id"])
+        assert begun.wait(30)
+        assert connect(volumes, made["id"], host="other").status == 409
+        again = pool.submit(connect, volumes, made["id"])
+        assert not again.done()
+        go_on.set()
+        answers = [first.result(30), again.result(30)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].body == answers[1].body
+    assert len(driver.state.volumes[volume["id"]].connections) == 1
 
 
 def test_delete_and_attach_at_once_leave_one_of_both(volumes, settled, gone):

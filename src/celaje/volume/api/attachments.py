@@ -132,6 +132,9 @@ def update(request: Request, attachment_id: str) -> Row:
                 "Volume attachments can not be updated if the volume is in an error state. "
                 f"The Volume {volume['id']} currently has a status of: {volume['status']} "
             )
+        if row["flow_id"] and row["attach_status"] != "detaching" and row["connector"] == connector:
+            # The same request again, of a caller that died or lost the answer: it gets the one answer.
+            return row["flow_id"]
         return begin_connecting(request, tx, volume, row, connector)
 
     flow_id = request.service.database.write(unit)
