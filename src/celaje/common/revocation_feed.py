@@ -28,7 +28,7 @@ class RevocationMessages(Messages):
 
     topic = "identity-revocations"
 
-    @fanout()
+    @fanout(may_be_lost=True)
     def revoked(self, events: list[dict[str, Any]]) -> None:
         """These events count from now on; their form is that of `GET /v3/OS-REVOKE/events`."""
 

@@ -13,11 +13,11 @@ from celaje.compute.drivers.base import Server
 class ComputeConductorMessages(ConductorMessages):
     topic = "compute-conductor"
 
-    @cast()
+    @cast(may_be_lost=True)
     def report_hosts(self, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> None:
         """A worker lives and serves these hosts: {host: {"nodes": {node: resources}, "connector": ...}}."""
 
-    @cast()
+    @cast(may_be_lost=True)
     def report_guests(self, worker: str, guests: dict[str, int], complete: bool) -> None:
         """Power states by server, of those that changed, or (`complete`) of all guests there are."""
 
@@ -37,15 +37,15 @@ class ComputeSchedulerMessages(Messages):
         "filters": [{"name", "before", "after", "removed"}]}. Raises NoValidHost."""
         raise NotImplementedError
 
-    @fanout()
+    @fanout(may_be_lost=True)
     def update_hosts(self, worker: str, hosts: dict[str, dict[str, Any]]) -> None:
         """What a worker's hosts have and use now."""
 
-    @fanout()
+    @fanout(may_be_lost=True)
     def refresh_host_facts(self) -> None:
         """Aggregates, disabled services or providers changed: ask a conductor for them."""
 
-    @fanout()
+    @fanout(may_be_lost=True)
     def return_resources(self, host: str, node: str, flavor: dict[str, Any]) -> None:
         """A server has left the host; the worker's next report will say so too."""
 
@@ -53,7 +53,7 @@ class ComputeSchedulerMessages(Messages):
 class ComputeWorkerMessages(Messages):
     topic = "compute"
 
-    @fanout()
+    @fanout(may_be_lost=True)
     def report_now(self) -> None:
         """A scheduler or conductor has started: tell it what there is."""
 
@@ -73,7 +73,7 @@ class ComputeWorkerMessages(Messages):
     def destroy(self, server: Server) -> None:
         """Leave nothing of the guest; nothing to do when there is none."""
 
-    @cast()
+    @cast(may_be_lost=True)
     def destroy_orphan(self, server_id: str, node: str | None) -> None:
         """The conductor has no row of this guest (any more)."""
 

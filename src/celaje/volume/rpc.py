@@ -35,7 +35,7 @@ class VolumeSchedulerMessages(Messages):
         """What every pool reported last: [{"name", "capabilities"}]."""
         raise NotImplementedError
 
-    @fanout()
+    @fanout(may_be_lost=True)
     def update_capabilities(self, host: str, availability_zone: str, capabilities: Row) -> None:
         """A worker's report about its back end `host` (`name@backend`)."""
 
@@ -92,6 +92,6 @@ class VolumeWorkerMessages(Messages):
     def terminate_connection(self, volume: Row, connector: Row | None) -> None:
         """None: from all hosts."""
 
-    @fanout()
+    @fanout(may_be_lost=True)
     def report_capabilities(self) -> None:
         """A scheduler that has just started asks all workers for their reports."""

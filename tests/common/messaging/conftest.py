@@ -39,6 +39,10 @@ class Worker(Messages):
     def report(self, value: object) -> None:
         "Keeps its argument, everywhere."
 
+    @cast(may_be_lost=True)
+    def hint(self, value: object) -> None:
+        "Keeps its argument, if it arrives."
+
 
 class Endpoint:
     def __init__(self):
@@ -57,7 +61,7 @@ class Endpoint:
             self.seen.append(value)
             self.changed.notify_all()
 
-    report = note
+    report = hint = note
 
     def wait_for(self, count):
         with self.changed:
@@ -127,8 +131,8 @@ class Gate:
         return self.result
 
 
-def eventually(predicate, message="it did not happen"):
-    end = time.monotonic() + 10
+def eventually(predicate, message="it did not happen", seconds=10):
+    end = time.monotonic() + seconds
     while not predicate():
         assert time.monotonic() < end, message
         time.sleep(0.002)

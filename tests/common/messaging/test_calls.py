@@ -110,6 +110,16 @@ def test_timeouts_from_oslo_config(local_cloud):
     assert (bus.monitor_interval, bus.monitor_timeout) == (5.0, 20.0)
 
 
+def test_a_hint_arrives_and_never_fails_its_sender(cloud):
+    _, endpoint = cloud.serve("one")
+    cloud.client.to("one").hint(1)
+    assert endpoint.wait_for(1) == [1]
+    with pytest.raises(TypeError, match="value is a object"):
+        cloud.client.hint(object())
+    cloud.bus.close()
+    assert cloud.client.to("one").hint(2) is None
+
+
 def test_the_context_travels_without_the_token(cloud):
     _, endpoint = cloud.serve()
     seen = []
@@ -283,7 +293,7 @@ def test_clouds_in_one_process_do_not_meet(local_cloud):
 
 
 def test_a_server_must_have_every_method_of_its_table(cloud):
-    with pytest.raises(TypeError, match="object lacks echo, run, note, report of Worker"):
+    with pytest.raises(TypeError, match="object lacks echo, run, note, report, hint of Worker"):
         Server(cloud.bus, Worker.target("one"), object(), Worker)
 
 

@@ -4,6 +4,7 @@ Used by APIs, conductors and flows; hands envelopes to the bus and waits for rep
 """
 
 import datetime
+import logging
 from functools import reduce
 from typing import Any
 
@@ -16,6 +17,8 @@ from celaje.common.messaging.errors import MessagingError, MessagingTimeout, NoS
 from celaje.common.messaging.pending import Ending, Pending
 from celaje.common.messaging.table import Message, Messages
 from celaje.common.messaging.target import Target
+
+LOG = logging.getLogger(__name__)
 
 
 class Sender:
@@ -49,9 +52,11 @@ class Sender:
         arguments = message.arguments(args, kwargs)
         asker = context.current().to_dict()
         if message.kind != CALL:
-            self._bus.publish(
-                Envelope(self._bus.new_id(), message.kind, self.target, message.name, arguments, asker)
-            )
+            envelope = Envelope(self._bus.new_id(), message.kind, self.target, message.name, arguments, asker)
+            if message.may_be_lost:
+                self._hint(envelope)
+            else:
+                self._bus.publish(envelope)
             return None
         seconds, expires = self._deadline()
         pending = Pending()
@@ -66,6 +71,13 @@ class Sender:
         if pending.outcome.error is not None:
             raise _remote_error(pending.outcome.error)
         return pending.outcome.result
+
+    def _hint(self, envelope: Envelope) -> None:
+        """What it tells is written down elsewhere, so whoever sends it must not fail for it."""
+        try:
+            self._bus.hint(envelope)
+        except MessagingError as error:
+            LOG.info("%s to %s was not sent: %s", envelope.method, envelope.target, error.message)
 
     def _deadline(self) -> tuple[float, datetime.datetime]:
         """Seconds to wait and the moment when they are over; an enclosing deadline comes first."""

@@ -61,6 +61,12 @@ class Bus(abc.ABC):
         driver can tell; a cast waits in its queue without end.
         """
 
+    def hint(self, envelope: Envelope) -> None:
+        """Send a cast or fanout without waiting for anything: it may be lost. A driver whose `publish` waits
+        for a broker hands it to the background, where it is dropped when it has become too old to tell
+        anything. TypeError when an argument cannot travel."""
+        self.publish(envelope)
+
     @abc.abstractmethod
     def listen(self, target: Target, threads: int = 1) -> Listener:
         """Receive what is sent to the target's topic, to its server on that topic, and to all of them.

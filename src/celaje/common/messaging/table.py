@@ -26,7 +26,7 @@ _OWN_NAMES = frozenset(("to", "messages", "topic", "exchange", "version", "names
 @dataclass(frozen=True)
 class Message:
     """One row of a table. `timeout` is an option's name or seconds, for calls only; `since` is the version
-    of the table that the receiver must speak at least."""
+    of the table that the receiver must speak at least; `may_be_lost`: its sender does not wait for the bus."""
 
     name: str
     kind: str
@@ -36,6 +36,7 @@ class Message:
     doc: str
     required: frozenset[str]
     accepted: frozenset[str]
+    may_be_lost: bool = False
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, those given only. TypeError when they do not fit the signature."""
@@ -82,7 +83,7 @@ class Messages:
 
 
 def _row(cls: type["Messages"], name: str, function: Any) -> Message:
-    kind, timeout, since = function.celaje_message
+    kind, timeout, since, may_be_lost = function.celaje_message
     where = f"{cls.__name__}.{name}"
     if name.startswith("_") or name in _OWN_NAMES:
         raise TypeError(f"{where}: a message cannot have this name")
@@ -103,15 +104,18 @@ def _row(cls: type["Messages"], name: str, function: Any) -> Message:
         doc=inspect.getdoc(function) or "",
         required=required,
         accepted=frozenset(p.name for p in parameters),
+        may_be_lost=may_be_lost,
     )
 
 
 _Function = typing.TypeVar("_Function", bound=Callable[..., Any])
 
 
-def _mark(kind: str, timeout: str | float | None, since: str) -> Callable[[_Function], _Function]:
+def _mark(
+    kind: str, timeout: str | float | None, since: str, may_be_lost: bool = False
+) -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
-        function.celaje_message = (kind, timeout, since)  # type: ignore[attr-defined]
+        function.celaje_message = (kind, timeout, since, may_be_lost)  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -124,14 +128,19 @@ def call(
     return _mark(CALL, timeout, since)
 
 
-def cast(*, since: str = "1.0") -> Callable[[_Function], _Function]:
-    """The sender goes on at once; the message waits in its queue until a server takes it."""
-    return _mark(CAST, None, since)
+def cast(*, since: str = "1.0", may_be_lost: bool = False) -> Callable[[_Function], _Function]:
+    """The sender goes on when the bus has it; the message waits in its queue until a server takes it.
+
+    `may_be_lost`: the sender does not wait for the bus either, and never fails. For what something else makes
+    good soon: a nudge whose truth is in a row, a report that is repeated. An API sends nothing else, so that
+    it answers while the broker is away."""
+    return _mark(CAST, None, since, may_be_lost)
 
 
-def fanout(*, since: str = "1.0") -> Callable[[_Function], _Function]:
-    """A copy for every server that listens to the topic now; nothing waits for those that are not there."""
-    return _mark(FANOUT, None, since)
+def fanout(*, since: str = "1.0", may_be_lost: bool = False) -> Callable[[_Function], _Function]:
+    """A copy for every server that listens to the topic now; nothing waits for those that are not there.
+    `may_be_lost` as for a cast."""
+    return _mark(FANOUT, None, since, may_be_lost)
 
 
 def check(table: type[Messages], implementation: type) -> list[str]:

@@ -20,17 +20,17 @@ class ConductorMessages(Messages):
 
     topic = "conductor"
 
-    @cast()
+    @cast(may_be_lost=True)
     def run_flow(self, flow_id: str) -> None:
         """Look at this flow now. May be lost: the engine's scan finds the flow a little later."""
 
-    @cast()
+    @cast(may_be_lost=True)
     def report_service(
         self, binary: str, host: str, topic: str, availability_zone: str, details: dict[str, Any]
     ) -> None:
         """A scheduler or worker lives; `details` has its boot id and what its service list shows."""
 
-    @cast()
+    @cast(may_be_lost=True)
     def note_late_outcome(self, flow_id: str, number: int, outcome: str, seconds: float) -> None:
         """A step ended after its caller had given up."""
 

@@ -118,6 +118,29 @@ def test_a_call_while_the_broker_is_away_ends_by_its_timeout(mortal, mortal_clou
     assert endpoint.seen == ["later"]
 
 
+def test_a_hint_waits_for_no_broker(mortal, mortal_cloud, virtual):
+    _, endpoint = mortal_cloud.serve("one")
+    mortal_cloud.client.to("one").hint("first")
+    assert endpoint.wait_for(1) == ["first"]
+    mortal.settle()
+    mortal.kill()
+    try:
+        # Were it waited for, this would hang for ever: `rabbit_max_retries` is 0.
+        mortal_cloud.client.to("one").hint("stale")
+        virtual.advance(61)
+        mortal_cloud.client.to("one").hint("fresh")
+    finally:
+        mortal.start()
+
+    def back():
+        # The link's waits between its attempts are on this clock.
+        virtual.advance(0.5)
+        return len(endpoint.seen) >= 2
+
+    eventually(back, seconds=60)
+    assert endpoint.seen == ["first", "fresh"]
+
+
 def test_a_process_that_dies_leaves_its_work_to_the_next(rabbit, rabbit_url):
     """Not `kill`, which tells the caller: the connection goes and nothing is said."""
     begun, leave = threading.Event(), threading.Event()

@@ -31,8 +31,10 @@ _ASK = 10.0
 # not say how long they wait get this many seconds (oslo.messaging's kombu_missing_consumer_retry_timeout).
 _REPLY_RETRY = 0.25
 _REPLY_PATIENCE = 60.0
-# Notifications are handed in without waiting: this many may pile up while there is no broker.
-_MOST_NOTIFICATIONS = 10000
+# Notifications and hints are handed in without waiting: this many may pile up while there is no broker.
+_MOST_WAITING = 10000
+# A hint that has waited this many seconds for a broker tells nothing that was not found otherwise.
+_HINT_AGE = 60.0
 
 LOG = logging.getLogger(__name__)
 
@@ -69,6 +71,20 @@ class RabbitBus(Bus):
         self._send(envelope, pending, publication)
         if pending is None:
             self._wait(envelope, publication)
+
+    def hint(self, envelope: Envelope) -> None:
+        """The broker's confirmation is not waited for; what finds no broker for a minute is dropped."""
+        if self._closed:
+            raise NoSuchServer("The bus is closed.")
+        publication = self._publication(envelope, None)
+        publication.stale_at = clock.monotonic() + _HINT_AGE
+        send = partial(self._publisher.send, publication)
+        if self.faults.active and not self.faults.passes(envelope.kind, envelope, send):
+            return
+        if self._publisher.backlog > _MOST_WAITING:
+            LOG.info("%s to %s is dropped, too many messages wait", envelope.method, envelope.target)
+            return
+        send()
 
     def _publication(self, envelope: Envelope, pending: Pending | None) -> Publication:
         target = envelope.target
@@ -127,7 +143,7 @@ class RabbitBus(Bus):
         behind the scenes and what is not confirmed is sent again. TypeError when it cannot travel."""
         if self._closed:
             return
-        if self._publisher.backlog > _MOST_NOTIFICATIONS:
+        if self._publisher.backlog > _MOST_WAITING:
             LOG.warning("%s: a notification is dropped, too many messages wait", key)
             return
         declared = self._topology.named(exchange)

@@ -47,8 +47,9 @@ class End(enum.Enum):
 
 class Publication:
     """One message on its way. `queue`: made when the message reaches none. `heard`: only sent when somebody
-    listens there. `expires` (naive UTC): not sent after it. `once`: not sent again. `done(end, error)` is
-    called on the link's thread; without it `wait` waits for the end."""
+    listens there. `expires` (naive UTC): not sent after it; `stale_at` (monotonic): not worth sending after
+    it. `once`: not sent again. `done(end, error)` is called on the link's thread; without it `wait` waits for
+    the end."""
 
     __slots__ = (
         "_condition",
@@ -68,6 +69,7 @@ class Publication:
         "queue",
         "returned",
         "sent",
+        "stale_at",
     )
 
     def __init__(
@@ -99,6 +101,7 @@ class Publication:
         self.attempts = 0
         self.returned = False
         self.sent = 0.0
+        self.stale_at: float | None = None
         self.end: End | None = None
         self.error: CelajeError | None = None
         self._condition = threading.Condition() if done is None else None
@@ -192,6 +195,9 @@ class Publisher:
                 if now >= publication.expires:
                     publication.finish(End.EXPIRED)
                     continue
+            if publication.stale_at is not None and clock.monotonic() >= publication.stale_at:
+                publication.finish(End.EXPIRED)
+                continue
             try:
                 ready = self._prepare(publication)
             except CelajeError as error:
