@@ -14,6 +14,7 @@ from celaje.volume.drivers.base import VolumeDriver
 
 NAMES = {
     "file": "celaje.volume.drivers.file.FileDriver",
+    "nbd": "celaje.volume.drivers.nbd.NbdDriver",
     "fake": "celaje.volume.drivers.fake.FakeDriver",
 }
 # What a cloud has that names no back end.

@@ -58,6 +58,11 @@ class VolumeService(Service):
             self.periodic.every(self.conf.reclaim_interval, self.conductor.sweep)
         super().start(flows=flows)
 
+    def stop(self, grace: float = 10.0) -> None:
+        super().stop(grace)
+        for worker in self.workers.values():
+            worker.driver.close()
+
     def prepare(self) -> None:
         if self._database is not None:
             self.database.write(seeds.default_type, self.conf.default_volume_type)

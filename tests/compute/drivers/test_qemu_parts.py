@@ -14,7 +14,7 @@ from celaje.common.errors import DriverError
 from celaje.common.qemu import process
 from celaje.common.qemu.qmp import QmpClient, QmpError, QmpTimeout
 from celaje.compute.drivers.base import ImageRefused, UnsupportedConnection, UnsupportedInterface
-from celaje.compute.drivers.qemu import QemuDriver, disks, domain, network, probe
+from celaje.compute.drivers.qemu import QemuDriver, disks, domain, network, probe, volumes
 
 
 def qemu_img(*arguments):
@@ -96,12 +96,12 @@ def test_swap_disk_has_a_header_that_blkid_would_know(tmp_path):
 )
 def test_bad_volume_paths_are_refused(data, words):
     with pytest.raises(DriverError, match=words):
-        disks.volume_file({"driver_volume_type": "local", "data": data})
+        volumes.source_of({"driver_volume_type": "local", "data": data})
 
 
 def test_unknown_connections_are_refused():
     with pytest.raises(UnsupportedConnection, match="'rbd'"):
-        disks.volume_file({"driver_volume_type": "rbd", "data": {}})
+        volumes.source_of({"driver_volume_type": "rbd", "data": {}})
 
 
 def test_port_becomes_a_private_net_with_its_own_address():

@@ -7,7 +7,9 @@ from celaje.common import processes
 from celaje.volume.drivers.fake import FakeDriver
 from celaje.volume.drivers.fake_state import FakeBackendState
 from celaje.volume.drivers.file import FileDriver
+from celaje.volume.drivers.nbd import NbdDriver
 
+HAS_STORAGE_DAEMON = processes.find("qemu-storage-daemon") is not None
 HAS_QEMU_IMG = processes.find("qemu-img") is not None
 
 
@@ -27,6 +29,25 @@ def _make_file_driver(folder, **overrides):
     )
     driver.check_for_setup_error()
     return driver
+
+
+@pytest.fixture
+def make_nbd_driver(tmp_path):
+    """Like the others, and ends the daemon after the test."""
+    if not HAS_STORAGE_DAEMON:
+        pytest.skip("qemu-storage-daemon is not installed")
+    made = []
+
+    def make(folder=tmp_path / "volumes", host="node-1", **overrides):
+        options = _configure(NbdDriver, volumes_dir=str(folder), **overrides)
+        driver = NbdDriver(options, backend="fast", host=host)
+        driver.check_for_setup_error()
+        made.append(driver)
+        return driver
+
+    yield make
+    for driver in made:
+        driver.daemon.kill()
 
 
 def _make_fake_driver(state=None, **overrides):
@@ -50,11 +71,13 @@ def make_fake_driver():
     return _make_fake_driver
 
 
-@pytest.fixture(params=["fake", "fake-kept", "file-qcow2", "file-raw"])
+@pytest.fixture(params=["fake", "fake-kept", "file-qcow2", "file-raw", "nbd"])
 def start(request, tmp_path):
     """A function that starts the worker's driver; what it starts later finds what was there before."""
     if request.param == "file-qcow2" and not HAS_QEMU_IMG:
         pytest.skip("qemu-img is not installed")
+    if request.param == "nbd":
+        return request.getfixturevalue("make_nbd_driver")
     state = FakeBackendState()
     return {
         "fake": lambda: _make_fake_driver(state),

@@ -126,6 +126,9 @@ class VolumeDriver:
         remove what a killed predecessor left half made."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """The worker ends in good order. What attached volumes need goes on."""
+
     def capabilities(self) -> dict[str, Any]:
         """Cinder's get_volume_stats: see capacity.report. Asked for every report to the scheduler."""
         raise NotImplementedError

@@ -104,7 +104,7 @@ class FileDriver(base.VolumeDriver):
         def write(partial: Path) -> None:
             self._convert(Path(image["path"]), source, partial, self._format)
             # Asked of the result, since QEMU has its own rounding (VHD's geometry).
-            size = _virtual_size(partial, self._format)
+            size = virtual_size(partial, self._format)
             if size > volume["size"] * base.GIB:
                 raise base.ImageDoesNotFit(image_size=-(-size // base.GIB), size=volume["size"])
             self._grow(partial, self._format, size, volume["size"])
@@ -117,37 +117,36 @@ class FileDriver(base.VolumeDriver):
         source = self._find(SNAPSHOT, base.checked(snapshot["id"]))
         if source is None:
             raise base.SnapshotMissing(snapshot_id=snapshot["id"])
-        return self._copy_volume(volume, source)
+        return self._copy_volume(volume, source, None)
 
     def create_cloned_volume(self, volume: base.Volume, source: base.Volume) -> dict[str, Any]:
         if self._find(VOLUME, base.data_id(volume)) is not None:
             return self._location(VOLUME, base.data_id(volume))
         path = self._existing(base.data_id(source))
-        _refuse_while_written(path, source["id"])
-        return self._copy_volume(volume, path)
+        return self._copy_volume(volume, path, base.data_id(source))
 
     def delete_volume(self, volume: base.Volume) -> None:
         self._remove(VOLUME, base.data_id(volume))
 
     def extend_volume(self, volume: base.Volume, new_size: int) -> None:
         path = self._existing(base.data_id(volume))
-        size = _virtual_size(path)
+        size = virtual_size(path)
         base.refuse_shrinking(volume["id"], size / base.GIB, new_size)
         if size == new_size * base.GIB:
             return
         if local_files.is_open_by_qemu(path):
             raise base.VolumeInUse(volume_id=volume["id"])
         with self._told_as_full():
-            self._grow(path, _format_of(path), size, new_size)
+            self._grow(path, format_of(path), size, new_size)
 
     def create_snapshot(self, snapshot: base.Snapshot) -> dict[str, Any]:
         identifier = base.checked(snapshot["id"])
         if self._find(SNAPSHOT, identifier) is not None:
             return self._location(SNAPSHOT, identifier)
-        source = self._existing(base.source_id(snapshot))
-        _refuse_while_written(source, snapshot["volume_id"])
+        volume_id = base.source_id(snapshot)
+        source = self._existing(volume_id)
         return self._make(
-            SNAPSHOT, identifier, _format_of(source), lambda partial: self._copy(source, partial)
+            SNAPSHOT, identifier, format_of(source), lambda partial: self._take(volume_id, source, partial)
         )
 
     def delete_snapshot(self, snapshot: base.Snapshot) -> None:
@@ -163,7 +162,7 @@ class FileDriver(base.VolumeDriver):
             )
         data = {
             "device_path": str(path),
-            "format": _format_of(path),
+            "format": format_of(path),
             "access_mode": "rw",
             "volume_id": volume["id"],
             "discard": True,
@@ -175,16 +174,22 @@ class FileDriver(base.VolumeDriver):
         base.data_id(volume)
 
     def copy_volume_to_image(self, volume: base.Volume, path: str, disk_format: str) -> None:
-        source = self._existing(base.data_id(volume))
-        _refuse_while_written(source, volume["id"])
+        identifier = base.data_id(volume)
+        source = self._existing(identifier)
+        form = _qemu_target(disk_format)
         target = Path(path).absolute()
         partial = target.with_name(f".{target.name}.{clock.new_uuid()}{PARTIAL}")
+        still = self._folder / f".{VOLUME}-{identifier}.{clock.new_uuid()}{PARTIAL}"
         try:
             with self._told_as_full():
-                self._convert(source, _format_of(source), partial, _qemu_target(disk_format))
+                if self.is_written(identifier, source):
+                    self._take(identifier, source, still)
+                    source = still
+                self._convert(source, format_of(self._existing(identifier)), partial, form)
                 partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
+            still.unlink(missing_ok=True)
 
     def list_volumes(self) -> list[dict[str, Any]]:
         return self._list(VOLUME)
@@ -192,13 +197,17 @@ class FileDriver(base.VolumeDriver):
     def list_snapshots(self) -> list[dict[str, Any]]:
         return self._list(SNAPSHOT)
 
-    def _copy_volume(self, volume: base.Volume, source: Path) -> dict[str, Any]:
-        size = _virtual_size(source)
+    def _copy_volume(self, volume: base.Volume, source: Path, of: str | None) -> dict[str, Any]:
+        """`of`: the volume that `source` is; None for a snapshot, to which nobody writes."""
+        size = virtual_size(source)
         base.refuse_shrinking(volume["id"], size / base.GIB, volume["size"])
-        form = _format_of(source)
+        form = format_of(source)
 
         def write(partial: Path) -> None:
-            self._copy(source, partial)
+            if of is None:
+                self._copy(source, partial)
+            else:
+                self._take(of, source, partial)
             self._grow(partial, form, size, volume["size"])
 
         return self._make(VOLUME, base.data_id(volume), form, write)
@@ -242,8 +251,18 @@ class FileDriver(base.VolumeDriver):
             identifier = path.stem.removeprefix(f"{kind}-")
             if path.suffix[1:] in FORMATS and base.UUID.fullmatch(identifier):
                 with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                    found.append({"id": identifier, "size": -(-_virtual_size(path) // base.GIB)})
+                    found.append({"id": identifier, "size": -(-virtual_size(path) // base.GIB)})
         return found
+
+    def is_written(self, identifier: str, path: Path) -> bool:
+        """Whether a guest holds the volume open for writing."""
+        return local_files.is_open_by_qemu(path, writing=True)
+
+    def _take(self, identifier: str, source: Path, target: Path) -> None:
+        """Copy a volume as it is at one moment. VolumeInUse when a guest writes to it meanwhile."""
+        if self.is_written(identifier, source):
+            raise base.VolumeInUse(volume_id=identifier)
+        self._copy(source, target)
 
     def _copy(self, source: Path, target: Path) -> None:
         local_files.copy(source, target, reflinks=self._reflinks)
@@ -286,23 +305,18 @@ class FileDriver(base.VolumeDriver):
             raise base.BackendFull(backend=self.backend_name) from error
 
 
-def _format_of(path: Path) -> str:
+def format_of(path: Path) -> str:
     return path.suffix[1:]
 
 
-def _virtual_size(path: Path, form: str | None = None) -> int:
+def virtual_size(path: Path, form: str | None = None) -> int:
     """Bytes. The format is the one in the name, if not given; a qcow2's size is read from its header."""
-    if (form or _format_of(path)) == "raw":
+    if (form or format_of(path)) == "raw":
         return path.stat().st_size
     inspection = disk_format.inspect_file(path)
     if inspection.format != "qcow2" or inspection.virtual_size is None:
         raise errors.DriverError(f"{path} is damaged: it has no qcow2 header.")
     return inspection.virtual_size
-
-
-def _refuse_while_written(path: Path, volume_id: str) -> None:
-    if local_files.is_open_by_qemu(path, writing=True):
-        raise base.VolumeInUse(volume_id=volume_id)
 
 
 def _qemu_target(form: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 from celaje.common import clock, processes
 from celaje.common.disk_format import check, inspect_file, qemu_format
-from celaje.common.errors import DriverError, Invalid
-from celaje.compute.drivers.base import ConnectionInfo, ImageRefused, ImageSource, UnsupportedConnection
+from celaje.common.errors import Invalid
+from celaje.compute.drivers.base import ImageRefused, ImageSource
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -87,22 +87,6 @@ def create_swap(path: Path, size_mb: int) -> None:
         file.write(header)
         file.truncate(size_mb * MIB)
     fresh.rename(path)
-
-
-def volume_file(connection_info: ConnectionInfo) -> dict[str, Any]:
-    """{"path", "format", "read_only"} of a volume that is a local file; other kinds are refused."""
-    kind = connection_info.get("driver_volume_type")
-    if kind != "local":
-        raise UnsupportedConnection(driver_volume_type=kind)
-    data = connection_info.get("data", {})
-    path, form = Path(str(data.get("device_path", ""))), data.get("format", "raw")
-    if not path.is_absolute() or ".." in path.parts:
-        raise DriverError(f"The volume's device_path {str(path)!r} is not an absolute path.")
-    if form not in FORMATS:
-        raise DriverError(f"The volume's format {form!r} is none of {', '.join(FORMATS)}.")
-    if not path.exists():
-        raise DriverError(f"The volume's file {path} does not exist on this host.")
-    return {"path": str(path), "format": form, "read_only": data.get("access_mode", "rw") == "ro"}
 
 
 def grow(path: str, form: str, size: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from celaje.common.errors import DriverError
-from celaje.compute.drivers.qemu import disks, network
+from celaje.compute.drivers.qemu import disks, network, volumes
 from celaje.compute.drivers.qemu.probe import cpu_of
 
 RECORD = "domain.json"
@@ -24,7 +24,8 @@ NAME_LIMIT = 20  # of a virtio disk's serial
 
 @dataclass
 class Disk:
-    """`volume`: the volume's id; None for a disk of the server's own. `slot`: number of its PCIe port."""
+    """`volume`: the volume's id; None for a disk of the server's own. `slot`: number of its PCIe port. `nbd`,
+    `luks`: see volumes.Source."""
 
     path: str
     format: str
@@ -33,6 +34,8 @@ class Disk:
     volume: str | None = None
     read_only: bool = False
     boot: bool = False
+    nbd: dict[str, Any] | None = None
+    luks: bool = False
 
     @property
     def node(self) -> str:
@@ -162,7 +165,9 @@ def command_line(
         ]
     words += ["-device", "virtio-rng-pci,rng=rng,bus=pcie.0,addr=0x4"]
     for disk in domain.disks:
-        words += ["-blockdev", json.dumps(disks.blockdev(disk.node, disk.path, disk.format, disk.read_only))]
+        for each in volumes.objects(disk, folder):
+            words += ["-object", json.dumps(each)]
+        words += ["-blockdev", json.dumps(volumes.node(disk))]
         words += ["-device", json.dumps(disk.qemu_device())]
     if domain.config_drive:
         # A CD behind virtio-scsi: it takes no /dev/vdX letter, and guests without AHCI see it too.

@@ -30,7 +30,7 @@ from celaje.compute.drivers.base import (
     free_device,
     volume_id,
 )
-from celaje.compute.drivers.qemu import disks, domain, hotplug, network
+from celaje.compute.drivers.qemu import disks, domain, hotplug, network, volumes
 from celaje.compute.drivers.qemu import host as machine
 from celaje.compute.drivers.qemu.config_drive import write_config_drive
 from celaje.compute.drivers.qemu.domain import CONSOLE, Disk, Domain, Nic
@@ -135,6 +135,9 @@ class QemuDriver(ComputeDriver):
                 built = self._design(server, image, network_info, block_device_info)
                 folder.mkdir(exist_ok=True, mode=0o700)
                 self._build_disks(built, image, folder)
+                for item in block_device_info:
+                    info = item["connection_info"]
+                    volumes.keep_secrets(folder, volume_id(info), volumes.source_of(info))
                 if config_drive is not None:
                     write_config_drive(folder / "config.iso", config_drive)
                     built.config_drive = True
@@ -155,28 +158,26 @@ class QemuDriver(ComputeDriver):
         folder = self._folder(server["uuid"])
         built = Domain(server["uuid"], server["name"], dict(flavor), slots=64)
 
-        def add(path: str, form: str, **more: Any) -> None:
+        def add(path: str, format: str, **more: Any) -> None:
             taken = [disk.device for disk in built.disks]
-            built.disks.append(Disk(path, form, free_device(taken), built.free_slot(), **more))
+            built.disks.append(Disk(path, format, free_device(taken), built.free_slot(), **more))
 
-        volumes = {volume_id(item["connection_info"]): item for item in block_device_info}
+        given = {volume_id(item["connection_info"]): item for item in block_device_info}
         root = next((item for item in block_device_info if item.get("boot_index") == 0), None)
         if image is not None:
             add(str(folder / "root.qcow2"), "qcow2", boot=True)
         elif root is None:
             raise ImageRefused(image=None, reason="neither an image nor a volume with boot_index 0")
         else:
-            file = disks.volume_file(root["connection_info"])
             volume = volume_id(root["connection_info"])
-            add(file["path"], file["format"], read_only=file["read_only"], volume=volume, boot=True)
-            del volumes[volume]
+            add(volume=volume, boot=True, **volumes.source_of(root["connection_info"]).kept)
+            del given[volume]
         if flavor["ephemeral_gb"]:
             add(str(folder / "ephemeral.qcow2"), "qcow2")
         if flavor["swap"]:
             add(str(folder / "swap.raw"), "raw")
-        for volume, item in volumes.items():
-            file = disks.volume_file(item["connection_info"])
-            add(file["path"], file["format"], read_only=file["read_only"], volume=volume)
+        for volume, item in given.items():
+            add(volume=volume, **volumes.source_of(item["connection_info"]).kept)
         for port in network_info:
             network.netdev_of(port)
             built.nics.append(Nic(dict(port), built.free_slot()))
@@ -289,9 +290,9 @@ class QemuDriver(ComputeDriver):
         serial: str | None = None,
     ) -> str:
         # `device` is a wish that a guest's kernel does not hear: it takes the first free letter.
-        file = disks.volume_file(connection_info)
+        source = volumes.source_of(connection_info)
         with self._guest(server) as guest:
-            return hotplug.plug_volume(guest, serial or volume_id(connection_info), file)
+            return hotplug.plug_volume(guest, serial or volume_id(connection_info), source)
 
     def detach_volume(self, server: Server, connection_info: ConnectionInfo) -> None:
         with self._guest(server) as guest:

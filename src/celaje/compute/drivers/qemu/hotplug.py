@@ -10,7 +10,7 @@ from celaje.common import clock
 from celaje.common.errors import DriverError
 from celaje.common.qemu.qmp import QmpClient, QmpError
 from celaje.compute.drivers.base import Port, PowerState, free_device
-from celaje.compute.drivers.qemu import disks, network
+from celaje.compute.drivers.qemu import disks, network, volumes
 from celaje.compute.drivers.qemu.domain import Disk, Nic, port_name
 from celaje.compute.drivers.qemu.guest import Guest
 
@@ -19,7 +19,7 @@ RETRY_INTERVAL = 2.0
 PLUGGABLE = (PowerState.RUNNING, PowerState.PAUSED, PowerState.SHUTDOWN)
 
 
-def plug_volume(guest: Guest, volume: str, file: dict[str, Any]) -> str:
+def plug_volume(guest: Guest, volume: str, source: volumes.Source) -> str:
     """The device's path; see ComputeDriver.attach_volume."""
     state = guest.require("have a volume attached", *PLUGGABLE)
     domain = guest.domain
@@ -27,23 +27,19 @@ def plug_volume(guest: Guest, volume: str, file: dict[str, Any]) -> str:
     fresh = disk is None
     if disk is None:
         taken = [entry.device for entry in domain.disks]
-        disk = Disk(
-            path=file["path"],
-            format=file["format"],
-            read_only=file["read_only"],
-            device=free_device(taken),
-            slot=domain.free_slot(),
-            volume=volume,
-        )
+        disk = Disk(device=free_device(taken), slot=domain.free_slot(), volume=volume, **source.kept)
         domain.disks.append(disk)
         guest.save()
+    elif disk.nbd != source.nbd and state == PowerState.SHUTDOWN:
+        # Connected anew, by another export; a running guest keeps the one that it has open.
+        disk.nbd = source.nbd
+        guest.save()
+    volumes.keep_secrets(guest.folder, volume, source)
     if state != PowerState.SHUTDOWN:
         try:
             with guest.qmp() as qmp:
                 if disk.node not in nodes_of(qmp):
-                    qmp.execute(
-                        "blockdev-add", disks.blockdev(disk.node, disk.path, disk.format, disk.read_only)
-                    )
+                    _add_node(qmp, guest, disk)
                 if disk.device_id not in devices_of(qmp):
                     qmp.execute("device_add", disk.qemu_device())
         except QmpError:
@@ -53,13 +49,45 @@ def plug_volume(guest: Guest, volume: str, file: dict[str, Any]) -> str:
     return disk.device
 
 
+def _add_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
+    _remove_node(qmp, guest, disk)  # objects of an attempt that died half-way
+    for each in volumes.objects(disk, guest.folder):
+        qmp.execute("object-add", each)
+    # An export may be far away, and the handshake of TLS takes its time.
+    qmp.execute("blockdev-add", volumes.node(disk), timeout=60.0)
+
+
+def _remove_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
+    """The disk's node, what it stood on, and the objects that hold its secrets."""
+    there = nodes_of(qmp)
+    if disk.node in there:
+        qmp.execute("blockdev-del", {"node-name": disk.node})
+        there = nodes_of(qmp)
+    for name in _below(disk):
+        if name in there:
+            qmp.execute("blockdev-del", {"node-name": name})
+    objects = {entry["name"] for entry in qmp.execute("qom-list", {"path": "/objects"})}
+    for each in volumes.objects(disk, guest.folder):
+        if each["id"] in objects:
+            qmp.execute("object-del", {"id": each["id"]})
+
+
+def _below(disk: Disk) -> list[str]:
+    """The names that an export's node takes in turn, whenever the volume is extended."""
+    return [f"{disk.node}-f", f"{disk.node}-g"] if disk.nbd else []
+
+
 def _withdraw(guest: Guest, disk: Disk) -> None:
     """QEMU refused the volume: leave nothing of it."""
     with guest.qmp() as qmp:
-        if disk.node in nodes_of(qmp):
-            qmp.execute("blockdev-del", {"node-name": disk.node})
+        _remove_node(qmp, guest, disk)
+    _forget(guest, disk)
+
+
+def _forget(guest: Guest, disk: Disk) -> None:
     guest.domain.disks.remove(disk)
     guest.save()
+    volumes.forget_secrets(guest.folder, str(disk.volume))
 
 
 def unplug_volume(guest: Guest, volume: str) -> None:
@@ -73,10 +101,8 @@ def unplug_volume(guest: Guest, volume: str) -> None:
     if guest.require("have a volume detached", PowerState.RUNNING, PowerState.SHUTDOWN) == PowerState.RUNNING:
         with guest.qmp() as qmp:
             remove_device(qmp, disk.device_id, guest.domain.uuid)
-            if disk.node in nodes_of(qmp):
-                qmp.execute("blockdev-del", {"node-name": disk.node})
-    guest.domain.disks.remove(disk)
-    guest.save()
+            _remove_node(qmp, guest, disk)
+    _forget(guest, disk)
 
 
 def extend_volume(guest: Guest, volume: str, size: int) -> None:
@@ -84,11 +110,36 @@ def extend_volume(guest: Guest, volume: str, size: int) -> None:
     if disk is None:
         raise DriverError(f"Volume {volume} is not attached to server {guest.domain.uuid}.")
     if guest.require("have a volume extended", *PLUGGABLE) == PowerState.SHUTDOWN:
-        disks.grow(disk.path, disk.format, size)
+        if not disk.nbd:
+            disks.grow(disk.path, disk.format, size)
         return
     with guest.qmp() as qmp:
-        if nodes_of(qmp)[disk.node]["image"]["virtual-size"] < size:
-            qmp.execute("block_resize", {"node-name": disk.node, "size": size}, timeout=60.0)
+        if disk.nbd:
+            _reopen(qmp, disk)
+        payload = _payload(qmp, disk, size)
+        if nodes_of(qmp)[disk.node]["image"]["virtual-size"] < payload:
+            qmp.execute("block_resize", {"node-name": disk.node, "size": payload}, timeout=60.0)
+
+
+def _payload(qmp: QmpClient, disk: Disk, size: int) -> int:
+    """What the guest gets of `size` bytes: LUKS keeps its header before them."""
+    if not disk.luks:
+        return size
+    told = nodes_of(qmp)[disk.node]["image"].get("format-specific", {}).get("data", {})
+    return size - int(told.get("payload-offset", 0))
+
+
+def _reopen(qmp: QmpClient, disk: Disk) -> None:
+    """QEMU never asks an export for its size again: a second node of the same export takes the place of the
+    first, while the guest goes on."""
+    first, second = _below(disk)
+    old, new = (first, second) if first in nodes_of(qmp) else (second, first)
+    if new in nodes_of(qmp):
+        qmp.execute("blockdev-del", {"node-name": new})
+    qmp.execute("blockdev-add", volumes.export_node(disk, new), timeout=60.0)
+    qmp.execute("blockdev-reopen", {"options": [{**volumes.top_node(disk), "file": new}]}, timeout=60.0)
+    if old in nodes_of(qmp):
+        qmp.execute("blockdev-del", {"node-name": old})
 
 
 def plug_interface(guest: Guest, port: Port) -> None:
