@@ -7,6 +7,7 @@ from typing import Any
 from celaje.common.db import Transaction
 from celaje.common.errors import Invalid, TooLarge, UnsupportedMediaType
 from celaje.common.wsgi import Request, Response
+from celaje.common.wsgi.broken_off import broken_off
 from celaje.image import quota
 from celaje.image.api import access
 from celaje.image.db import images
@@ -21,6 +22,10 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 
 class Truncated(Invalid):
     text = "The image's data ended after {found} bytes, {expected} were announced."
+
+
+class BrokenOff(Invalid):
+    text = "The connection broke off after {found} bytes of the image's data."
 
 
 def upload(request: Request, image_id: str) -> None:
@@ -84,8 +89,7 @@ def _begin(
 
 def _announced(request: Request) -> int | None:
     """How many bytes will come: Content-Length, or for a chunked body X-OpenStack-Image-Size, if given."""
-    # Where neither is given a HTTP server must tell us of a body that broke off; granian's WSGI interface
-    # takes it for the end (2.8), so clients that can should announce the size. openstacksdk does.
+    # Where neither is given, `_chunks` looks after the connection at the end.
     if request.http.content_length is not None:
         return request.http.content_length
     text = request.header("X-OpenStack-Image-Size")
@@ -110,6 +114,8 @@ def _chunks(request: Request, size: int | None) -> Iterator[bytes]:
         yield chunk
     if size is not None and found != size:
         raise Truncated(found=found, expected=size)
+    if size is None and broken_off(request.http.env, found):
+        raise BrokenOff(found=found)
 
 
 def _guarded(service: Any, upload: Upload, receive: Any) -> None:
