@@ -41,6 +41,9 @@ EXAMPLE_USERS = ("demo", "alt_demo")
 
 Values = Mapping[tuple[str | None, str], Any]
 
+# The one node of an all-in-one cloud.
+HOST = "celaje"
+
 
 @dataclass
 class Cloud:
@@ -53,7 +56,7 @@ class Cloud:
     files: Iterable[Path] = ()
     dirs: Iterable[Path] = ()
     overrides: Mapping[str, Values] = field(default_factory=dict)
-    host: str = "celaje"
+    host: str = HOST
     running: dict[str, Service] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -93,14 +96,9 @@ class Cloud:
 
     def configuration(self, name: str) -> Configuration:
         """The service's configuration with what the all-in-one cloud itself decides."""
-        options = importlib.import_module(f"celaje.{name}.conf").OPTIONS
-        folder = self.state / name
-        defaults: dict[tuple[str | None, str], Any] = {
-            (None, "state_path"): str(folder),
-            (None, "host"): self.host,
-        }
-        overrides = {("api", "public_endpoint"): f"{self.url}/{name}", **self.overrides.get(name, {})}
-        return load(name, options, self.files, self.dirs, overrides=overrides, defaults=defaults)
+        return configuration(
+            name, self.state, self.url, self.files, self.dirs, self.overrides.get(name, {}), self.host
+        )
 
     def unknown_keys(self) -> list[str]:
         """Keys in the configuration files that no service reads, each with the nearest real one. Raises
@@ -161,6 +159,25 @@ class Cloud:
         names = (*SERVICE_USERS.values(), *EXAMPLE_USERS)
         users = {user: self.secrets.password(user) for user in names}
         bootstrap(service, self.secrets.password("admin"), self.url, users, self.secrets.generated)
+
+
+def configuration(  # noqa: PLR0917 - what a Cloud is made of
+    name: str,
+    state: Path,
+    url: str,
+    files: Iterable[Path] = (),
+    dirs: Iterable[Path] = (),
+    overrides: Values | None = None,
+    host: str = HOST,
+) -> Configuration:
+    """A service's configuration in an all-in-one cloud; `celaje config` reads it without starting one."""
+    options = importlib.import_module(f"celaje.{name}.conf").OPTIONS
+    defaults: dict[tuple[str | None, str], Any] = {
+        (None, "state_path"): str(state / name),
+        (None, "host"): host,
+    }
+    own = {("api", "public_endpoint"): f"{url}/{name}", **(overrides or {})}
+    return load(name, options, files, dirs, overrides=own, defaults=defaults, by="celaje up")
 
 
 def service_class(name: str) -> type[Service]:

@@ -49,7 +49,17 @@ class AllInOne:
         self._cloud.start()
         Seeds(self._cloud).sow()
         self._write_clouds_yaml()
-        write_record(self._directory.record, {"pid": os.getpid(), "url": self._url, "version": __version__})
+        write_record(
+            self._directory.record,
+            {
+                "pid": os.getpid(),
+                "url": self._url,
+                "version": __version__,
+                # For `celaje config` and `doctor`, which read what this cloud reads.
+                "config_files": self._settings["files"],
+                "config_dirs": self._settings["dirs"],
+            },
+        )
         self._welcome()
 
     def stop(self) -> None:

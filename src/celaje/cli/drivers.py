@@ -46,22 +46,49 @@ def _choose(wanted: str, hosts: int, state: Path) -> Choice:
 
     findings = probe.probe(state / "compute" / "qemu")
     if findings.usable:
-        return _real(findings)
+        return _real(findings, state)
     reason = " ".join(findings.words)
     if wanted == "real":
         raise Failure(f"Real guests cannot run here: {reason}", _INSTALL)
     return _simulated(hosts, f": {reason} {_INSTALL}", state)
 
 
-def _real(findings: Any) -> Choice:
-    return Choice(
-        kind="real",
-        overrides={
+def overrides_of(kind: str, hosts: int, state: Path) -> dict[str, Values]:
+    """What `celaje up` sets for the drivers that a state directory was begun with, by service."""
+    if kind == "real":
+        return {
             # User-mode networks have no metadata service: keys and user data come on a drive.
             "compute": {(None, "compute_driver"): "qemu", (None, "force_config_drive"): True},
             "volume": {(None, "enabled_backends"): ["file"], ("file", "volume_driver"): "file"},
             "network": {(None, "network_driver"): "user"},
+        }
+    names = ["celaje"] if hosts == 1 else [f"host-{number:04d}" for number in range(1, hosts + 1)]
+    return {
+        "compute": {(None, "compute_driver"): "fake", (None, "fake_hosts"): names},
+        "volume": {
+            (None, "enabled_backends"): ["fake"],
+            ("fake", "volume_driver"): "fake",
+            ("fake", "fake_state_path"): str(state / "volume" / "simulated.json"),
         },
+        "network": {
+            (None, "network_driver"): "fake",
+            ("network_fake", "state_path"): str(state / "network" / "simulated.json"),
+        },
+    }
+
+
+def begun_with(state: Path) -> dict[str, Any] | None:
+    """{"drivers": "real" or "fake", "hosts": number}, or None for a folder that no cloud was begun in."""
+    try:
+        return json.loads((state / "drivers.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _real(findings: Any, state: Path) -> Choice:
+    return Choice(
+        kind="real",
+        overrides=overrides_of("real", 1, state),
         lines=[
             *[("guests" if number == 0 else "", line) for number, line in enumerate(findings.words)],
             ("volumes", "files in the state directory, attached by path"),
@@ -72,21 +99,9 @@ def _real(findings: Any) -> Choice:
 
 
 def _simulated(hosts: int, why: str, state: Path) -> Choice:
-    names = ["celaje"] if hosts == 1 else [f"host-{number:04d}" for number in range(1, hosts + 1)]
     return Choice(
         kind="fake",
-        overrides={
-            "compute": {(None, "compute_driver"): "fake", (None, "fake_hosts"): names},
-            "volume": {
-                (None, "enabled_backends"): ["fake"],
-                ("fake", "volume_driver"): "fake",
-                ("fake", "fake_state_path"): str(state / "volume" / "simulated.json"),
-            },
-            "network": {
-                (None, "network_driver"): "fake",
-                ("network_fake", "state_path"): str(state / "network" / "simulated.json"),
-            },
-        },
+        overrides=overrides_of("fake", hosts, state),
         lines=[
             ("guests", f"simulated, {hosts} host{'s' if hosts > 1 else ''}{why}"),
             ("volumes", "simulated"),

@@ -13,6 +13,7 @@ COMMANDS = {
     "up": ("celaje.cli.up", "Start a whole cloud in this terminal."),
     "status": ("celaje.cli.status", "Tell from outside what is up."),
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
+    "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),
     "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),
 }
 

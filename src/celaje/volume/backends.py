@@ -27,13 +27,18 @@ def enabled(conf: Configuration) -> list[str]:
 
 def open_driver(conf: Configuration, section: str, state: Path) -> tuple[VolumeDriver, Any]:
     """The section's driver, ready, and its options. Raises ConfigurationError."""
-    cls = driver_class(conf.backend(section, BACKEND_OPTIONS).volume_driver, section)
-    options = conf.backend(section, [*BACKEND_OPTIONS, *cls.options])
+    cls, options = declared(conf, section)
     if "volumes_dir" in options and not options.volumes_dir:
         conf.set(section, "volumes_dir", str(state / "volumes" / section))
     driver = cls(options, backend=section, host=conf.host)
     driver.check_for_setup_error()
     return driver, options
+
+
+def declared(conf: Configuration, section: str) -> tuple[type[VolumeDriver], Any]:
+    """The section's driver class and its options, nothing opened. Raises ConfigurationError."""
+    cls = driver_class(conf.backend(section, BACKEND_OPTIONS).volume_driver, section)
+    return cls, conf.backend(section, [*BACKEND_OPTIONS, *cls.options])
 
 
 def backend_options() -> list[Any]:

@@ -32,30 +32,33 @@ def load(
     *,
     overrides: Values | None = None,
     defaults: Values | None = None,
+    by: str = "override",
 ) -> "Configuration":
     """Read `files`, then each folder's *.conf, later ones winning, for the service's and the common options.
 
     `overrides` win over everything and may name back-end sections that are opened later; `defaults` replace
-    the options' own defaults. All values are converted here, so a wrong one is told at start: raises
-    ConfigurationError with file and line.
+    the options' own defaults; `by` says whose overrides they are, where a value's origin is told. All values
+    are converted here, so a wrong one is told at start: raises ConfigurationError with file and line.
     """
     several = [options] if isinstance(options, Mapping) else list(options)
     found = conf_files.named_files(files, dirs)
-    return Configuration(service, [common_options(), *several], found, overrides or {}, defaults or {})
+    return Configuration(service, [common_options(), *several], found, overrides or {}, defaults or {}, by)
 
 
 class Configuration:
     """Options by attribute as in oslo.config: `conf.debug`, `conf.database.connection`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - `load` is what others call
         self,
         service: str,
         options: Sequence[Options],
         files: Sequence[str],
         overrides: Values,
         defaults: Values,
+        by: str = "override",
     ):
         self.service_name = service
+        self._by = by
         self.loaded_files = tuple(files)
         self._assignments = [item for file in files for item in conf_files.scan(file)]
         self._places: dict[tuple[str, str], list[Assignment]] = {}
@@ -107,7 +110,7 @@ class Configuration:
         self._apply(self._opts.set_override, group, key, value)
 
     def origin(self, group: str | None, key: str) -> tuple[Any, str]:
-        """The value, and where from: "file:line", "environment NAME", "override" or "default".
+        """The value, and where from: "file:line", "environment NAME", "override" (or whose) or "default".
 
         A back end's key is followed to the section that it inherits from.
         """
@@ -119,8 +122,23 @@ class Configuration:
         return value, self._where(group, key)
 
     def overridden(self, group: str | None, key: str) -> list[str]:
-        """The "file:line" of every place that sets the key, the winning one last."""
+        """The "file:line" of every place that sets the key, the winning one last; a back end's key with the
+        sections that it inherits from."""
+        if group in self._backends and key in self._backends[group]:
+            chain = [None, SHARED, group]
+            places = [self._set_by(section, self._options[section][key]) for section in chain]
+            return [item.place for several in places for item in several]
         return [item.place for item in self._set_by(group, self.option(group, key))]
+
+    @property
+    def assignments(self) -> tuple[Assignment, ...]:
+        """Every `key = value` of the files, in the order in which they were read."""
+        return tuple(self._assignments)
+
+    @property
+    def backends(self) -> dict[str, Backend]:
+        """The back ends opened so far, by section."""
+        return dict(self._backends)
 
     def sections(self) -> list[str]:
         """The sections of the files, in order of first appearance."""
@@ -246,7 +264,7 @@ class Configuration:
                 return f"environment {variable}"
         kind = location.location if location else cfg.Locations.user
         if kind is cfg.Locations.set_override:
-            return "override"
+            return self._by
         if location and kind is cfg.Locations.environment:
             return f"environment {location.detail}"
         places = self._set_by(group, option) if kind is cfg.Locations.user else []

@@ -89,3 +89,24 @@ def _assignments(file: str, lines: Iterable[str]) -> Iterable[Assignment]:
                 raise broken(f"{key} stands before any [section]; write [DEFAULT] above it")
             continues = True
             yield Assignment(file, number, section, key)
+
+
+def value_at(place: str) -> str:
+    """What stands behind the sign at `file:line`, with its continuations. May be a secret: the caller knows
+    the option. Empty when the line is gone."""
+    file, _, number = place.rpartition(":")
+    try:
+        with open(file, encoding="utf-8") as lines:
+            rest = lines.read().splitlines()[int(number) - 1 :]
+    except (OSError, ValueError):
+        return ""
+    if not rest:
+        return ""
+    first = rest[0]
+    ends = [first.find(mark) for mark in "=:" if mark in first]
+    parts = [first[min(ends) + 1 :].strip()] if ends else []
+    for line in rest[1:]:
+        if not line[:1].isspace() or not line.strip():
+            break
+        parts.append(line.strip())
+    return " ".join(parts)

@@ -28,19 +28,20 @@ def sample(options: Mapping[str | None, Sequence[cfg.Opt]]) -> str:
 
 
 def _entry(option: cfg.Opt) -> str:
-    words = f"{option.help or ''} ({_limits(option)})".strip()
+    words = f"{option.help or ''} ({limits_of(option)})".strip()
     lines = textwrap.wrap(words, 100)
     lines += [f"Older name: [{old.group or 'same group'}] {old.name or option.dest}" for old in _old(option)]
     if option.deprecated_for_removal:
         lines.append(f"Deprecated. {option.deprecated_reason or ''}".strip())
-    return "\n".join([*(f"# {line}" for line in lines), f"#{option.dest} = {_default(option)}".rstrip()])
+    return "\n".join([*(f"# {line}" for line in lines), f"#{option.dest} = {default_of(option)}".rstrip()])
 
 
 def _old(option: cfg.Opt) -> list[cfg.DeprecatedOpt]:
     return list(option.deprecated_opts)
 
 
-def _limits(option: cfg.Opt) -> str:
+def limits_of(option: cfg.Opt) -> str:
+    """Type and bounds in words."""
     kind = next((name for cls, name in _NAMES if isinstance(option.type, cls)), "text")
     parts = [kind]
     choices = getattr(option.type, "choices", None)
@@ -58,7 +59,8 @@ def _limits(option: cfg.Opt) -> str:
     return ", ".join(parts)
 
 
-def _default(option: cfg.Opt) -> str:
+def default_of(option: cfg.Opt) -> str:
+    """As a file would have it."""
     value = option.sample_default if option.sample_default is not None else option.default
     if value is None or (option.multi and not value):
         # A repeatable option that is given empty would have one empty value.
@@ -66,7 +68,8 @@ def _default(option: cfg.Opt) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return ",".join(str(item) for item in value)
+        inside = ",".join(str(item) for item in value)
+        return f"[{inside}]" if getattr(option.type, "bounds", False) else inside
     if isinstance(value, dict):
         return ",".join(f"{key}:{item}" for key, item in value.items())
     return str(value)
