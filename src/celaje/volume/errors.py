@@ -47,6 +47,50 @@ class ServiceNotFound(errors.NotFound):
     text = "Service {service} could not be found on host {host}."
 
 
+class QosSpecsNotFound(errors.NotFound):
+    text = "No such QoS spec {specs_id}."
+
+
+class QosSpecsKeyNotFound(errors.NotFound):
+    text = "QoS spec {specs_id} has no spec with key {specs_key}."
+
+
+class QosSpecsExists(errors.Conflict):
+    text = "QoS Specs {specs_id} already exists."
+
+
+class InvalidQosSpecs(errors.Invalid):
+    text = "Invalid qos specs: {reason}"
+
+
+class InvalidVolumeType(errors.Invalid):
+    text = "Invalid volume type: {reason}"
+
+
+class VolumeTypeEncryptionNotFound(errors.NotFound):
+    text = "Volume type encryption for type {type_id} does not exist."
+
+
+class VolumeTypeEncryptionExists(errors.Invalid):
+    text = "Volume type encryption for type {type_id} already exists."
+
+
+class TransferNotFound(errors.NotFound):
+    text = "Transfer {transfer_id} could not be found."
+
+
+class InvalidAuthKey(errors.Invalid):
+    text = "Invalid auth key: {reason}"
+
+
+class HostNotFound(errors.NotFound):
+    text = "Host {host} could not be found."
+
+
+class ClusterNotFound(errors.NotFound):
+    text = "Cluster {name} could not be found."
+
+
 class InvalidVolume(errors.Invalid):
     text = "Invalid volume: {reason}"
 

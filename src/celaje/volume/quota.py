@@ -95,6 +95,35 @@ class Quotas:
             if 0 <= allowed < _numbers(counts) + 1:
                 raise errors.SnapshotLimitExceeded(allowed=allowed, name=resource)
 
+    def check(
+        self,
+        tx: Transaction,
+        project_id: str,
+        volume_type: dict[str, Any],
+        *,
+        volumes: list[int],
+        snapshots: list[int],
+    ) -> None:
+        """Room for several volumes and snapshots of one type at once, given as their sizes in GiB."""
+        quotas.lock(tx, project_id)
+        limits = self._limits(tx, project_id)
+        largest = limits["per_volume_gigabytes"]
+        for size in volumes:
+            if 0 <= largest < size:
+                raise errors.VolumeSizeExceedsLimit(size=size, limit=largest)
+        counted = quotas.usage(tx, project_id)
+        name, type_id = volume_type["name"], volume_type["id"]
+        added = sum(volumes) + (sum(snapshots) if self._snapshots_cost else 0)
+        self._check_gigabytes(limits, counted, volume_type, added)
+        for what, counts, number, refused in (
+            ("volumes", counted[0], len(volumes), errors.VolumeLimitExceeded),
+            ("snapshots", counted[1], len(snapshots), errors.SnapshotLimitExceeded),
+        ):
+            for resource, used in ((what, counts.values()), (f"{what}_{name}", _of(counts, type_id))):
+                allowed = limits.get(resource, -1)
+                if number and 0 <= allowed < _numbers(used) + number:
+                    raise refused(allowed=allowed, name=resource)
+
     def _check_gigabytes(
         self,
         limits: dict[str, int],

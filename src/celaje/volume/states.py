@@ -38,6 +38,7 @@ VOLUME_STATES = [
     State("error_deleting", "may be deleted again"),
     State("error"),
     State("maintenance", "set by an operator"),
+    State("awaiting-transfer", "offered to another project"),
 ]
 
 # From where a deletion may start; with force from everywhere that no flow holds.
@@ -61,6 +62,8 @@ VOLUMES = StateTable(
         *((source.name, "deleting") for source in VOLUME_STATES if source.name != "deleting"),
         ("deleting", "error_deleting"),
         ("deleting", "available"),
+        ("available", "awaiting-transfer"),
+        ("awaiting-transfer", "available"),
     ],
 )
 

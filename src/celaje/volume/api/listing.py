@@ -36,8 +36,11 @@ class Listing:
         sort_keys: Mapping[str, str],
         filters: Mapping[str, Callable[[str, Request], Condition]],
         admin_filters: Mapping[str, Callable[[str, Request], Condition]],
+        *,
+        default_sort: tuple[str, str] = ("created_at", "desc"),
     ):
         self.table = table
+        self._default_sort = default_sort
         self.sort_columns = {key: table.c[name] for key, name in sort_keys.items()}
         self._filters = filters
         self._admin_filters = {**filters, **admin_filters}
@@ -47,7 +50,7 @@ class Listing:
     ) -> tuple[list[Row], Row]:
         """The rows of the asked page, and what belongs beside them in the answer: `<name>_links`, count."""
         limit, asked = read_limit(request, request.service.conf.api.max_limit)
-        sort = read_sort(request, set(self.sort_columns), [("created_at", "desc")])
+        sort = read_sort(request, set(self.sort_columns), [self._default_sort])
         wanted = Page(limit, request.query.get("marker"), sort, read_offset(request), asked=asked)
         conditions = [*restrict(request), *self._conditions(request)]
         statement: Select[Any] = select(self.table).where(*conditions)

@@ -10,13 +10,18 @@ from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request, Route
 from celaje.volume.api import (
     attachments,
+    clusters,
+    encryptions,
     extensions,
+    hosts,
     messages,
     metadata,
+    qos_specs,
     quotas,
     schemas,
     services,
     snapshots,
+    transfers,
     types,
     versions,
     volume_creation,
@@ -61,6 +66,8 @@ _VOLUMES = [
     Route("PUT", "/volumes/{volume_id}", "volume:update", volumes.update, until=(3, 52), schema=volumes.UPDATE),
     Route("PUT", "/volumes/{volume_id}", "volume:update", volumes.update, since=(3, 53), schema=volumes.UPDATE_3_53),
     Route("DELETE", "/volumes/{volume_id}", "volume:delete", volumes.delete, 202),
+    Route("GET", "/volumes/{volume_id}/encryption", "volume_extension:volume_encryption_metadata", encryptions.of_volume),
+    Route("GET", "/volumes/{volume_id}/encryption/{key}", "volume_extension:volume_encryption_metadata", encryptions.item_of_volume),
 ]
 
 def _action(name: str, rule: str, handler: Callable[..., Any], schema: dict[str, Any], status: int = 202, **more: Any) -> Route:
@@ -116,6 +123,7 @@ _SNAPSHOTS = [
     Route("DELETE", "/snapshots/{snapshot_id}", "volume:delete_snapshot", snapshots.delete, 202),
     Route("POST", "/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions:reset_status", snapshots.reset_status, 202, action="os-reset_status", schema=snapshots.RESET_STATUS),
     Route("POST", "/snapshots/{snapshot_id}/action", "volume_extension:snapshot_admin_actions:force_delete", snapshots.force_delete, 202, action="os-force_delete"),
+    Route("POST", "/snapshots/{snapshot_id}/action", "snapshot_extension:snapshot_actions:update_snapshot_status", snapshots.update_status, 202, action="os-update_snapshot_status", schema=snapshots.UPDATE_STATUS),
 ]
 
 _ATTACHMENTS = [
@@ -145,6 +153,46 @@ _TYPES = [
     Route("POST", "/types/{type_id}/action", "volume_extension:volume_type_access:removeProjectAccess", types.remove_access, 202, action="removeProjectAccess", schema=types.REMOVE_ACCESS),
 ]
 
+_ENCRYPTIONS = [
+    Route("GET", "/types/{type_id}/encryption", "volume_extension:volume_type_encryption:get", encryptions.index),
+    Route("POST", "/types/{type_id}/encryption", "volume_extension:volume_type_encryption:create", encryptions.create, schema=encryptions.CREATE),
+    Route("GET", "/types/{type_id}/encryption/{encryption_id}", "volume_extension:volume_type_encryption:get", encryptions.show),
+    Route("PUT", "/types/{type_id}/encryption/{encryption_id}", "volume_extension:volume_type_encryption:update", encryptions.update, schema=encryptions.UPDATE),
+    Route("DELETE", "/types/{type_id}/encryption/{encryption_id}", "volume_extension:volume_type_encryption:delete", encryptions.delete, 202),
+]
+
+_QOS_SPECS = [
+    Route("GET", "/qos-specs", "volume_extension:qos_specs_manage:get_all", qos_specs.index),
+    Route("POST", "/qos-specs", "volume_extension:qos_specs_manage:create", qos_specs.create, schema=qos_specs.CREATE),
+    Route("GET", "/qos-specs/{qos_id}", "volume_extension:qos_specs_manage:get", qos_specs.show),
+    Route("PUT", "/qos-specs/{qos_id}", "volume_extension:qos_specs_manage:update", qos_specs.update, schema=qos_specs.UPDATE),
+    Route("DELETE", "/qos-specs/{qos_id}", "volume_extension:qos_specs_manage:delete", qos_specs.delete, 202),
+    Route("PUT", "/qos-specs/{qos_id}/delete_keys", "volume_extension:qos_specs_manage:delete", qos_specs.delete_keys, 202, schema=qos_specs.DELETE_KEYS),
+    Route("GET", "/qos-specs/{qos_id}/associations", "volume_extension:qos_specs_manage:get_all", qos_specs.associations),
+    Route("GET", "/qos-specs/{qos_id}/associate", "volume_extension:qos_specs_manage:update", qos_specs.associate, 202),
+    Route("GET", "/qos-specs/{qos_id}/disassociate", "volume_extension:qos_specs_manage:update", qos_specs.disassociate, 202),
+    Route("GET", "/qos-specs/{qos_id}/disassociate_all", "volume_extension:qos_specs_manage:update", qos_specs.disassociate_all, 202),
+]
+
+
+def _transfers(base: str, create: list[Route]) -> list[Route]:
+    """The old collection and the one that came with 3.55; they differ in what a new transfer may hold."""
+    return [
+        Route("GET", base, "volume:get_all_transfers", transfers.index),
+        *(replace(route, path=base) for route in create),
+        Route("GET", f"{base}/detail", "volume:get_all_transfers", transfers.detail),
+        Route("GET", f"{base}/{{transfer_id}}", "volume:get_transfer", transfers.show),
+        Route("DELETE", f"{base}/{{transfer_id}}", "volume:delete_transfer", transfers.delete, 202),
+        Route("POST", f"{base}/{{transfer_id}}/accept", "volume:accept_transfer", transfers.accept, 202, schema=transfers.ACCEPT),
+    ]
+
+
+_CREATE_TRANSFER = Route("POST", "/", "volume:create_transfer", transfers.create, 202, schema=transfers.CREATE)
+_TRANSFERS = [
+    *_transfers("/os-volume-transfer", [_CREATE_TRANSFER]),
+    *_transfers("/volume-transfers", [replace(_CREATE_TRANSFER, until=(3, 54)), replace(_CREATE_TRANSFER, since=(3, 55), schema=transfers.CREATE_3_55)]),
+]
+
 # Cinder has these without a project in their URL only.
 _DEFAULT_TYPES = [
     Route("GET", "/v3/default-types", "volume_extension:default_get_all", types.index_defaults, since=(3, 62)),
@@ -165,6 +213,19 @@ _ADMINISTRATION = [
     Route("PUT", "/os-services/enable", "volume_extension:services:update", services.enable, schema=services.SWITCH),
     Route("PUT", "/os-services/disable", "volume_extension:services:update", services.disable, schema=services.SWITCH),
     Route("PUT", "/os-services/disable-log-reason", "volume_extension:services:update", services.disable_with_reason, schema=services.SWITCH_WITH_REASON),
+    Route("PUT", "/os-services/freeze", "volume:freeze_host", services.freeze, 202, schema=services.ONE_HOST),
+    Route("PUT", "/os-services/thaw", "volume:thaw_host", services.thaw, 202, schema=services.ONE_HOST),
+    Route("PUT", "/os-services/failover_host", "volume:failover_host", services.failover_host, 202, schema=services.FAILOVER),
+    Route("PUT", "/os-services/failover", "volume:failover_host", services.failover_host, 202, since=(3, 26), schema=services.FAILOVER),
+    Route("GET", "/os-hosts", "volume_extension:hosts", hosts.index),
+    Route("GET", "/os-hosts/{host_name}", "volume_extension:hosts", hosts.show),
+    Route("PUT", "/os-hosts/{host_name}", "volume_extension:hosts", hosts.update, schema=hosts.UPDATE),
+    Route("GET", "/capabilities/{host_name}", "volume_extension:capabilities", hosts.capabilities),
+    Route("GET", "/clusters", "clusters:get_all", clusters.index, since=(3, 7)),
+    Route("GET", "/clusters/detail", "clusters:get_all", clusters.index, since=(3, 7)),
+    Route("GET", "/clusters/{cluster_name}", "clusters:get", clusters.show, since=(3, 7)),
+    Route("PUT", "/clusters/enable", "clusters:update", clusters.switch, since=(3, 7), schema=clusters.SWITCH),
+    Route("PUT", "/clusters/disable", "clusters:update", clusters.switch, since=(3, 7), schema=clusters.SWITCH_WITH_REASON),
     Route("GET", "/os-availability-zone", "celaje:any_token", services.availability_zones),
     Route("GET", "/scheduler-stats/get_pools", "scheduler_extension:scheduler_stats:get_pools", services.pools),
     Route("GET", "/messages", "message:get_all", messages.index, since=(3, 3)),
@@ -176,6 +237,17 @@ _ADMINISTRATION = [
 ]
 # fmt: on
 
-_OF_PROJECTS = [*_VOLUMES, *_ACTIONS, *_METADATA, *_SNAPSHOTS, *_ATTACHMENTS, *_TYPES, *_ADMINISTRATION]
+_OF_PROJECTS = [
+    *_VOLUMES,
+    *_ACTIONS,
+    *_METADATA,
+    *_SNAPSHOTS,
+    *_ATTACHMENTS,
+    *_TYPES,
+    *_ENCRYPTIONS,
+    *_QOS_SPECS,
+    *_TRANSFERS,
+    *_ADMINISTRATION,
+]
 
 ROUTES = [*_DISCOVERY, *_DEFAULT_TYPES, *(row for route in _OF_PROJECTS for row in _in_project(route))]

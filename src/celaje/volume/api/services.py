@@ -4,7 +4,7 @@ from typing import Any
 
 from celaje.common.db import Transaction
 from celaje.common.errors import Invalid
-from celaje.common.wsgi import Request
+from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import schemas
 from celaje.volume.api.volume_view import moment
@@ -12,6 +12,9 @@ from celaje.volume.db import types
 from celaje.volume.scheduler import extra_specs
 
 Row = dict[str, Any]
+
+# Why a back end is disabled while it is frozen, in Cinder's word.
+_FROZEN = "frozen"
 
 _TEXT: schemas.Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 _HOST: schemas.Schema = {
@@ -28,6 +31,10 @@ _SWITCH: dict[str, schemas.Schema] = {
 }
 _NAMED: dict[str, Any] = {"anyOf": [{"required": ["binary"]}, {"required": ["service"]}]}
 SWITCH = schemas.record(_SWITCH, **_NAMED)
+ONE_HOST = schemas.record({"host": _HOST, "cluster": schemas.OPTIONAL_NAME})
+FAILOVER = schemas.record(
+    {"host": _HOST, "cluster": schemas.OPTIONAL_NAME, "backend_id": schemas.OPTIONAL_NAME}
+)
 SWITCH_WITH_REASON = schemas.record({**_SWITCH, "disabled_reason": _TEXT}, **_NAMED)
 
 
@@ -53,7 +60,8 @@ def _view(request: Request, row: Row) -> Row:
     if request.at_least(3, 7):
         shown["cluster"] = None
     if row["binary"] == "cinder-volume":
-        shown |= {"replication_status": "disabled", "active_backend_id": None, "frozen": False}
+        frozen = bool(row["disabled"]) and row["disabled_reason"] == _FROZEN
+        shown |= {"replication_status": "disabled", "active_backend_id": None, "frozen": frozen}
         if request.at_least(3, 49):
             shown["backend_state"] = "up" if up else "down"
     return shown
@@ -112,6 +120,52 @@ def _switch(request: Request, *, disabled: bool, reason: str | None) -> Row:
         return row
 
     return request.service.database.write(unit)
+
+
+def freeze(request: Request) -> Response:
+    """Nothing new is placed on the back end."""
+    _on_one_backend(request, disabled=True, reason=_FROZEN)
+    return Response(status=202)
+
+
+def thaw(request: Request) -> Response:
+    _on_one_backend(request, disabled=False, reason=None)
+    return Response(status=202)
+
+
+def _on_one_backend(request: Request, *, disabled: bool, reason: str | None) -> None:
+    records = request.service.records
+
+    def unit(tx: Transaction) -> None:
+        row = _backend_in_body(request, tx)
+        if disabled and row["disabled"] and row["disabled_reason"] == _FROZEN:
+            raise errors.InvalidInput(reason="Backend is already frozen.")
+        if not disabled and row["disabled_reason"] != _FROZEN:
+            raise errors.InvalidInput(reason="Backend is already thawed.")
+        records.change(tx, row["id"], disabled=disabled, disabled_reason=reason)
+
+    request.service.database.write(unit)
+
+
+def failover_host(request: Request) -> Response:
+    """There is no back end that replicates, so there is none to fail over to."""
+    row = request.service.database.read(lambda tx: _backend_in_body(request, tx))
+    raise errors.InvalidInput(
+        reason=f"Host {row['host']} must have replication_status enabled to be failed over, it is disabled."
+    )
+
+
+def _backend_in_body(request: Request, tx: Transaction) -> Row:
+    host = request.body.get("host")
+    if request.body.get("cluster"):
+        raise Invalid(f"Cluster {request.body['cluster']} could not be found.")
+    if not host:
+        raise Invalid("Missing required element 'host' in request body.")
+    row = request.service.records.find(tx, "cinder-volume", host.partition("#")[0])
+    if row is None:
+        # Not the URL's resource is missing: Cinder says 400.
+        raise Invalid(f"Service cinder-volume could not be found on host {host}.")
+    return row
 
 
 def availability_zones(request: Request) -> Row:

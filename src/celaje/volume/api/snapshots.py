@@ -44,6 +44,19 @@ UPDATE = schemas.wrapped(
 _MAY_BE_SET = ("available", "creating", "deleting", "error", "error_deleting")
 RESET_STATUS = schemas.wrapped("os-reset_status", schemas.record({"status": {"type": "string"}}, ("status",)))
 
+UPDATE_STATUS = schemas.wrapped(
+    "os-update_snapshot_status",
+    schemas.record(
+        {
+            "status": {"type": "string"},
+            "progress": {"type": "string", "pattern": "^([0-9]|[1-9][0-9]|100)%$"},
+        },
+        ("status",),
+    ),
+)
+# To what the host that makes a snapshot may change it (os-update_snapshot_status), by what it is.
+_REPORTED = {"creating": ("creating", "available", "error"), "deleting": ("deleting", "error_deleting")}
+
 LISTING = listing.Listing(
     SNAPSHOTS,
     {key: key for key in ("id", "name", "status", "created_at", "updated_at", "volume_id", "project_id")}
@@ -232,6 +245,29 @@ def _delete(request: Request, snapshot_id: str, *, force: bool) -> Response:
         if row["status"] not in sources:  # an operator set it, and nothing holds it
             snapshots.change(tx, snapshot_id, status="error")
         STATES.move(tx, SNAPSHOTS, snapshot_id, "deleting", flow_id=flow_id, updated_at=now)
+
+    request.service.database.write(unit)
+    return Response(status=202)
+
+
+def update_status(request: Request, snapshot_id: str) -> Response:
+    """What somebody else's part in making or deleting a snapshot has come to. One that a flow of ours holds
+    is brought to its end by that flow."""
+    asked = request.body["os-update_snapshot_status"]
+    status = asked["status"]
+
+    def unit(tx: Transaction) -> None:
+        row = lookup.snapshot(request, tx, snapshot_id)
+        if row["status"] not in _REPORTED:
+            raise Invalid(f"Snapshot status {row['status']} not allowed for update_snapshot_status")
+        if status not in _REPORTED[row["status"]]:
+            raise Invalid(
+                f"Provided snapshot status {status} not allowed for snapshot with status {row['status']}."
+            )
+        if row["flow_id"] is not None and status != row["status"]:
+            raise errors.InvalidSnapshot(reason=f"Snapshot {snapshot_id} is held by an operation under way.")
+        progress = {"progress": asked["progress"]} if asked.get("progress") else {}
+        snapshots.change(tx, snapshot_id, status=status, updated_at=clock.now(), **progress)
 
     request.service.database.write(unit)
     return Response(status=202)

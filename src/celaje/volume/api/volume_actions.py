@@ -10,7 +10,7 @@ from celaje.volume.api import attachments as attachments_api
 from celaje.volume.api import lookup, schemas
 from celaje.volume.api import volumes as volumes_api
 from celaje.volume.conductor.extend_volume import EXTENDED
-from celaje.volume.db import attachments, types, volumes
+from celaje.volume.db import attachments, transfers, types, volumes
 from celaje.volume.db.tables import VOLUMES
 from celaje.volume.states import VOLUMES as STATES
 
@@ -364,6 +364,7 @@ def reset_status(request: Request, volume_id: str) -> Response:
                 values["status"] in ("available", "in-use", "maintenance") or "error" in values["status"]
             )
             values["expires_at"] = None if lasting else attachments_api.term(request)
+            transfers.forget(tx, volume_id)
         if values.get("migration_status") == "none":
             values["migration_status"] = None
         volumes.change(tx, volume_id, updated_at=clock.now(), **values)

@@ -10,7 +10,7 @@ from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import listing, lookup, schemas
 from celaje.volume.api.volume_view import VolumeView
-from celaje.volume.db import attachments, snapshots, volumes
+from celaje.volume.db import attachments, snapshots, transfers, volumes
 from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
 from celaje.volume.states import DELETABLE
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
@@ -185,6 +185,7 @@ def begin_deletion(request: Request, tx: Transaction, row: Row, *, cascade: bool
     if row["host"] is None and not kept:
         for attachment in held:
             attachments.remove(tx, attachment["id"])
+        transfers.forget(tx, row["id"])
         volumes.remove(tx, row["id"])
         return
     flow_id = request.service.flows.submit(

@@ -6,7 +6,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
-from celaje.volume.db import attachments, messages, snapshots, volumes
+from celaje.volume.db import attachments, messages, snapshots, transfers, volumes
 from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
 from celaje.volume.states import VOLUMES as STATES
@@ -52,4 +52,5 @@ def remove_volume(tx: Transaction, volume_id: str, flow_id: str) -> None:
     if row is not None and row["flow_id"] == flow_id:
         for attachment in attachments.of_volume(tx, volume_id):
             attachments.remove(tx, attachment["id"])
+        transfers.forget(tx, volume_id)
         volumes.remove(tx, volume_id)

@@ -40,8 +40,11 @@ VOLUMES = Table(
     _id("source_volid"),
     # host@backend#pool: where it lies, and the claim on that pool's capacity.
     Column("host", String(255)),
+    # The pool that a migration under way has claimed besides.
+    Column("pending_host", String(255)),
     Column("service_uuid", String(36)),
     _id("name_id"),
+    _id("group_id"),
     Column("provider_id", String(255)),
     Column("provider_location", Text),
     Column("encryption_key_id", String(36)),
@@ -60,6 +63,8 @@ VOLUMES = Table(
     Index(None, "project_id", "consumes_quota", "volume_type_id", "size", "pending_size"),
     Index(None, "created_at", "id"),
     Index(None, "host", "size", "pending_size"),
+    Index(None, "pending_host"),
+    Index(None, "group_id"),
     Index(None, "expires_at"),
     Index(None, "volume_type_id"),
     Index(None, "name"),
@@ -79,6 +84,9 @@ SNAPSHOTS = Table(
     Column("status", String(32), nullable=False),
     Column("progress", String(8)),
     _id("volume_type_id", nullable=False),
+    # The id that its data lies under, where it is not its own: it was there before, and is managed now.
+    _id("name_id"),
+    _id("group_snapshot_id"),
     Column("provider_id", String(255)),
     Column("provider_location", Text),
     Column("consumes_quota", Boolean, nullable=False),
@@ -90,6 +98,7 @@ SNAPSHOTS = Table(
     Index(None, "project_id", "consumes_quota", "volume_type_id", "volume_size"),
     Index(None, "created_at", "id"),
     Index(None, "volume_id"),
+    Index(None, "group_snapshot_id"),
     Index(None, "name"),
 )
 
@@ -130,6 +139,7 @@ TYPES = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment),
     Index(None, "created_at", "id"),
+    Index(None, "qos_specs_id"),
 )
 
 TYPE_ACCESS = Table(
@@ -146,6 +156,106 @@ DEFAULT_TYPES = Table(
     Column("project_id", String(64), primary_key=True),
     _id("volume_type_id", nullable=False),
     Index(None, "volume_type_id"),
+)
+
+# How volumes of a type are encrypted.
+TYPE_ENCRYPTIONS = Table(
+    "volume_type_encryptions",
+    METADATA,
+    _id("volume_type_id", primary_key=True),
+    _id("encryption_id", nullable=False),
+    Column("provider", String(255), nullable=False),
+    Column("control_location", String(16), nullable=False),
+    Column("cipher", String(255)),
+    Column("key_size", Integer),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+)
+
+# A type names its QoS specs in `qos_specs_id`.
+QOS_SPECS = Table(
+    "qos_specs",
+    METADATA,
+    _id(primary_key=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("consumer", String(16), nullable=False),
+    Column("specs", Json, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "created_at", "id"),
+)
+
+# Volumes that wait for another project. Of the key only a salted digest is kept.
+TRANSFERS = Table(
+    "transfers",
+    METADATA,
+    _id(primary_key=True),
+    _id("volume_id", nullable=False, unique=True),
+    Column("project_id", String(64), nullable=False),
+    Column("name", String(255)),
+    Column("salt", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("no_snapshots", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "created_at", "id"),
+)
+
+GROUP_TYPES = Table(
+    "group_types",
+    METADATA,
+    _id(primary_key=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("description", String(255)),
+    Column("is_public", Boolean, nullable=False),
+    Column("group_specs", Json, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "created_at", "id"),
+)
+
+# `host` is the pool that the group was given; its volumes lie on that pool's back end.
+GROUPS = Table(
+    "groups",
+    METADATA,
+    _id(primary_key=True),
+    Column("project_id", String(64), nullable=False),
+    Column("user_id", String(64)),
+    Column("name", String(255)),
+    Column("description", String(255)),
+    Column("status", String(32), nullable=False),
+    _id("group_type_id", nullable=False),
+    Column("volume_types", Json, nullable=False),
+    Column("availability_zone", String(255)),
+    Column("host", String(255)),
+    _id("group_snapshot_id"),
+    _id("source_group_id"),
+    _id("flow_id"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "created_at", "id"),
+    Index(None, "group_type_id"),
+    Index(None, "host"),
+)
+
+GROUP_SNAPSHOTS = Table(
+    "group_snapshots",
+    METADATA,
+    _id(primary_key=True),
+    _id("group_id", nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("user_id", String(64)),
+    Column("name", String(255)),
+    Column("description", String(255)),
+    Column("status", String(32), nullable=False),
+    _id("group_type_id", nullable=False),
+    _id("flow_id"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "created_at", "id"),
+    Index(None, "group_id"),
 )
 
 # `owner` is a project, or "class:default" for the cloud's own defaults.

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from celaje.common.db import Transaction, fetch_all
 from celaje.volume.db.rows import Row, Rows
-from celaje.volume.db.tables import VOLUMES
+from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
 
 _rows = Rows(VOLUMES)
 get, get_of_project = _rows.get, _rows.get_of_project
@@ -67,3 +67,34 @@ def expired(tx: Transaction, now: Any, limit: int = 100) -> list[Row]:
 def with_type(tx: Transaction, type_ids: Iterable[str]) -> bool:
     statement = select(VOLUMES.c.id).where(VOLUMES.c.volume_type_id.in_(list(type_ids))).limit(1)
     return tx.execute(statement).first() is not None
+
+
+def by_project(tx: Transaction, host: str) -> list[Row]:
+    """What lies on a back end (`name@backend`): {"project", "volume_count", "total_volume_gb",
+    "snapshot_count", "total_snapshot_gb"}, by project."""
+    here = or_(VOLUMES.c.host == host, VOLUMES.c.host.startswith(f"{host}#", autoescape=True))
+    found: dict[str, Row] = {}
+    of_volumes = (
+        select(VOLUMES.c.project_id, func.count().label("number"), func.sum(VOLUMES.c.size).label("gib"))
+        .where(here)
+        .group_by(VOLUMES.c.project_id)
+    )
+    of_snapshots = (
+        select(
+            VOLUMES.c.project_id, func.count().label("number"), func.sum(SNAPSHOTS.c.volume_size).label("gib")
+        )
+        .join(SNAPSHOTS, SNAPSHOTS.c.volume_id == VOLUMES.c.id)
+        .where(here)
+        .group_by(VOLUMES.c.project_id)
+    )
+    for row in fetch_all(tx, of_volumes):
+        found[row["project_id"]] = {
+            "project": row["project_id"],
+            "volume_count": row["number"],
+            "total_volume_gb": int(row["gib"]),
+            "snapshot_count": 0,
+            "total_snapshot_gb": 0,
+        }
+    for row in fetch_all(tx, of_snapshots):
+        found[row["project_id"]] |= {"snapshot_count": row["number"], "total_snapshot_gb": int(row["gib"])}
+    return [found[project] for project in sorted(found)]

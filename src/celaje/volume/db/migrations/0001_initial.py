@@ -123,6 +123,77 @@ def upgrade() -> None:
     op.create_index(op.f("ix_flows_resource_id"), "flows", ["resource_id"], unique=False)
     op.create_index(op.f("ix_flows_waiting_on"), "flows", ["waiting_on"], unique=False)
     op.create_table(
+        "group_snapshots",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("group_id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=True),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("group_type_id", sa.String(length=36), nullable=False),
+        sa.Column("flow_id", sa.String(length=36), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_group_snapshots")),
+    )
+    op.create_index(
+        op.f("ix_group_snapshots_created_at_group_snapshots_id"),
+        "group_snapshots",
+        ["created_at", "id"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_group_snapshots_group_id"), "group_snapshots", ["group_id"], unique=False)
+    op.create_index(
+        op.f("ix_group_snapshots_project_id_group_snapshots_created_at_group_snapshots_id"),
+        "group_snapshots",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "group_types",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=True),
+        sa.Column("is_public", sa.Boolean(), nullable=False),
+        sa.Column("group_specs", Json(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_group_types")),
+        sa.UniqueConstraint("name", name=op.f("uq_group_types_name")),
+    )
+    op.create_index(
+        op.f("ix_group_types_created_at_group_types_id"), "group_types", ["created_at", "id"], unique=False
+    )
+    op.create_table(
+        "groups",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=True),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("group_type_id", sa.String(length=36), nullable=False),
+        sa.Column("volume_types", Json(), nullable=False),
+        sa.Column("availability_zone", sa.String(length=255), nullable=True),
+        sa.Column("host", sa.String(length=255), nullable=True),
+        sa.Column("group_snapshot_id", sa.String(length=36), nullable=True),
+        sa.Column("source_group_id", sa.String(length=36), nullable=True),
+        sa.Column("flow_id", sa.String(length=36), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_groups")),
+    )
+    op.create_index(op.f("ix_groups_created_at_groups_id"), "groups", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_groups_group_type_id"), "groups", ["group_type_id"], unique=False)
+    op.create_index(op.f("ix_groups_host"), "groups", ["host"], unique=False)
+    op.create_index(
+        op.f("ix_groups_project_id_groups_created_at_groups_id"),
+        "groups",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
         "messages",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -145,6 +216,20 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_messages_resource_uuid"), "messages", ["resource_uuid"], unique=False)
+    op.create_table(
+        "qos_specs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("consumer", sa.String(length=16), nullable=False),
+        sa.Column("specs", Json(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_qos_specs")),
+        sa.UniqueConstraint("name", name=op.f("uq_qos_specs_name")),
+    )
+    op.create_index(
+        op.f("ix_qos_specs_created_at_qos_specs_id"), "qos_specs", ["created_at", "id"], unique=False
+    )
     op.create_table(
         "quotas",
         sa.Column("owner", sa.String(length=80), nullable=False),
@@ -184,6 +269,8 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("progress", sa.String(length=8), nullable=True),
         sa.Column("volume_type_id", sa.String(length=36), nullable=False),
+        sa.Column("name_id", sa.String(length=36), nullable=True),
+        sa.Column("group_snapshot_id", sa.String(length=36), nullable=True),
         sa.Column("provider_id", sa.String(length=255), nullable=True),
         sa.Column("provider_location", sa.Text(), nullable=True),
         sa.Column("consumes_quota", sa.Boolean(), nullable=False),
@@ -196,6 +283,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_snapshots_created_at_snapshots_id"), "snapshots", ["created_at", "id"], unique=False
     )
+    op.create_index(op.f("ix_snapshots_group_snapshot_id"), "snapshots", ["group_snapshot_id"], unique=False)
     op.create_index(op.f("ix_snapshots_name"), "snapshots", ["name"], unique=False)
     op.create_index(
         op.f(
@@ -213,6 +301,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_snapshots_volume_id"), "snapshots", ["volume_id"], unique=False)
     op.create_table(
+        "transfers",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("volume_id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("salt", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("no_snapshots", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfers")),
+        sa.UniqueConstraint("volume_id", name=op.f("uq_transfers_volume_id")),
+    )
+    op.create_index(
+        op.f("ix_transfers_created_at_transfers_id"), "transfers", ["created_at", "id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_transfers_project_id_transfers_created_at_transfers_id"),
+        "transfers",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
         "volume_type_access",
         sa.Column("volume_type_id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
@@ -220,6 +330,18 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_volume_type_access_project_id"), "volume_type_access", ["project_id"], unique=False
+    )
+    op.create_table(
+        "volume_type_encryptions",
+        sa.Column("volume_type_id", sa.String(length=36), nullable=False),
+        sa.Column("encryption_id", sa.String(length=36), nullable=False),
+        sa.Column("provider", sa.String(length=255), nullable=False),
+        sa.Column("control_location", sa.String(length=16), nullable=False),
+        sa.Column("cipher", sa.String(length=255), nullable=True),
+        sa.Column("key_size", sa.Integer(), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("volume_type_id", name=op.f("pk_volume_type_encryptions")),
     )
     op.create_table(
         "volume_types",
@@ -237,6 +359,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_volume_types_created_at_volume_types_id"), "volume_types", ["created_at", "id"], unique=False
     )
+    op.create_index(op.f("ix_volume_types_qos_specs_id"), "volume_types", ["qos_specs_id"], unique=False)
     op.create_table(
         "volumes",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -257,8 +380,10 @@ def upgrade() -> None:
         sa.Column("snapshot_id", sa.String(length=36), nullable=True),
         sa.Column("source_volid", sa.String(length=36), nullable=True),
         sa.Column("host", sa.String(length=255), nullable=True),
+        sa.Column("pending_host", sa.String(length=255), nullable=True),
         sa.Column("service_uuid", sa.String(length=36), nullable=True),
         sa.Column("name_id", sa.String(length=36), nullable=True),
+        sa.Column("group_id", sa.String(length=36), nullable=True),
         sa.Column("provider_id", sa.String(length=255), nullable=True),
         sa.Column("provider_location", sa.Text(), nullable=True),
         sa.Column("encryption_key_id", sa.String(length=36), nullable=True),
@@ -274,6 +399,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_volumes_created_at_volumes_id"), "volumes", ["created_at", "id"], unique=False)
     op.create_index(op.f("ix_volumes_expires_at"), "volumes", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_volumes_group_id"), "volumes", ["group_id"], unique=False)
     op.create_index(
         op.f("ix_volumes_host_volumes_size_volumes_pending_size"),
         "volumes",
@@ -281,6 +407,7 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_volumes_name"), "volumes", ["name"], unique=False)
+    op.create_index(op.f("ix_volumes_pending_host"), "volumes", ["pending_host"], unique=False)
     op.create_index(
         op.f(
             "ix_volumes_project_id_volumes_consumes_quota_volumes_volume_type_id_volumes_size_volumes_pending_size"
