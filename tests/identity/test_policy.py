@@ -18,6 +18,16 @@ def test_every_route_has_a_known_rule():
         # Signed by a consumer.
         "POST /v3/OS-OAUTH1/access_token",
         "POST /v3/OS-OAUTH1/request_token",
+        # The web server in front says who it is.
+        *(
+            f"{method} {path}"
+            for method in ("GET", "POST")
+            for path in (
+                "/v3/OS-FEDERATION/identity_providers/{provider_id}/protocols/{protocol_id}/auth",
+                "/v3/auth/OS-FEDERATION/identity_providers/{provider_id}/protocols/{protocol_id}/websso",
+                "/v3/auth/OS-FEDERATION/websso/{protocol_id}",
+            )
+        ),
     }
 
 

@@ -32,6 +32,26 @@ def test_deleted_token(identity, demo):
     assert identity.post_auth(auth).status == 401
 
 
+@pytest.mark.parametrize(("query", "kept"), [("", False), ("?cascade=false", True)])
+def test_tokens_made_from_a_deleted_one(identity, query, kept):
+    first = identity.as_user("demo", scope="unscoped")
+    auth = {"identity": {"methods": ["token"], "token": {"id": first.token}}}
+    second = identity.client(
+        identity.post_auth({**auth, "scope": {"project": {"name": "demo", "domain": {"id": "default"}}}})
+    )
+    first.delete(f"/v3/auth/tokens{query}", headers={"X-Subject-Token": first.token}).ok(204)
+    assert not usable(first)
+    assert usable(second) is kept
+
+
+def test_the_first_token_outlives_those_made_from_it(identity):
+    first = identity.as_user("demo", scope="unscoped")
+    auth = {"identity": {"methods": ["token"], "token": {"id": first.token}}}
+    second = identity.client(identity.post_auth(auth))
+    second.delete("/v3/auth/tokens", headers={"X-Subject-Token": second.token}).ok(204)
+    assert usable(first)
+
+
 def test_own_token_can_be_given_up(demo):
     assert demo.delete("/v3/auth/tokens", headers={"X-Subject-Token": demo.token}).status == 204
     assert not usable(demo)
@@ -170,7 +190,7 @@ def test_events_list_is_for_services_and_admins(identity, demo):
     identity.admin.delete("/v3/auth/tokens", headers={"X-Subject-Token": demo.token}).ok(204)
     nova = identity.as_user("nova", scope="service")
     (event,) = nova.get("/v3/OS-REVOKE/events").ok()["events"]
-    assert event.keys() == {"issued_before", "audit_id"}
+    assert event.keys() == {"issued_before", "audit_chain_id"}
     assert nova.get("/v3/OS-REVOKE/events?since=2999-01-01T00:00:00Z").ok()["events"] == []
     assert nova.get("/v3/OS-REVOKE/events?since=soon").status == 400
     assert identity.as_user("demo", scope="demo").get("/v3/OS-REVOKE/events").status == 403

@@ -110,11 +110,20 @@ OPTIONS: Options = {
         cfg.StrOpt(
             "assertion_prefix",
             default="",
-            help="Only variables of the web server's environment whose names begin so are an assertion.",
+            help="Only variables of the web server's environment whose names begin so are an assertion. "
+            "Headers (HTTP_...) are none unless this begins with HTTP_: set that only where a proxy in front "
+            "sets them and takes away those that clients send.",
         ),
         cfg.StrOpt(
             "remote_id_attribute",
             help="The variable that tells the identity provider, where the protocol does not say another.",
+        ),
+        cfg.IntOpt(
+            "default_authorization_ttl",
+            default=0,
+            min=0,
+            help="Minutes for which memberships hold that a login through an identity provider found, where "
+            "the provider does not say itself.",
         ),
         cfg.MultiStrOpt(
             "trusted_dashboard", default=[], help="Dashboards that may be given a token by a web login."

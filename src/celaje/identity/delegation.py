@@ -19,7 +19,8 @@ PRIMARY = frozenset(("external", "password", "token", "totp", "mapped", "saml2",
 
 
 def is_delegated(token: Token) -> bool:
-    return not token.methods or not PRIMARY.issuperset(token.methods)
+    shown = {method for method in token.methods if method != token.protocol_id}
+    return not token.methods or not PRIMARY.issuperset(shown)
 
 
 def refuse_delegated(token: Token, what: str) -> None:

@@ -83,10 +83,13 @@ def create(request: Request, user_id: str) -> Row:
 
 
 def _credential(request: Request, tx: Transaction, user_id: str, access: str) -> Row:
+    """The id is a hash of what only its owner knows: not even Keystone hides that there is none."""
     row = credentials.find(tx, access_id(access))
+    if row is None:
+        raise CredentialNotFound(id=access[:64])
     request.authorize(target({"credential": row}, user_id=user_id))
     refuse_near_credentials(request.token)
-    if row is None or row["user_id"] != user_id or row["type"] != "ec2":
+    if row["user_id"] != user_id or row["type"] != "ec2":
         raise CredentialNotFound(id=access[:64])
     return row
 

@@ -11,10 +11,15 @@ from celaje.identity.api import (
     ec2_tokens,
     endpoint_filters,
     endpoint_groups,
+    federated_login,
+    identity_providers,
     limits,
+    mappings,
     oauth1,
     registered_limits,
+    service_providers,
     stored_policies,
+    tokens,
     trusts,
 )
 from celaje.identity.api.routing import checked as _checked
@@ -269,6 +274,99 @@ for _path in (_CONFIG, f"{_CONFIG}/{{group}}", f"{_CONFIG}/{{group}}/{{option}}"
         _route("DELETE", _path, "identity:delete_domain_config", domain_configs.delete, 204),
     ]
 
+_FEDERATION = "/v3/OS-FEDERATION"
+_PROVIDER = f"{_FEDERATION}/identity_providers/{{provider_id}}"
+_PROTOCOL = f"{_PROVIDER}/protocols/{{protocol_id}}"
+_SP = f"{_FEDERATION}/service_providers/{{provider_id}}"
+_MAPPING = f"{_FEDERATION}/mappings/{{mapping_id}}"
+_WEBSSO = "/v3/auth/OS-FEDERATION"
+_FEDERATION_ROUTES = [
+    _route(
+        "GET",
+        f"{_FEDERATION}/identity_providers",
+        "identity:list_identity_providers",
+        identity_providers.index,
+    ),
+    _route("GET", _PROVIDER, "identity:get_identity_provider", identity_providers.show),
+    _route(
+        "PUT",
+        _PROVIDER,
+        "identity:create_identity_provider",
+        identity_providers.create,
+        201,
+        schema=identity_providers.CREATE,
+    ),
+    _route(
+        "PATCH",
+        _PROVIDER,
+        "identity:update_identity_provider",
+        identity_providers.update,
+        schema=identity_providers.UPDATE,
+    ),
+    _route("DELETE", _PROVIDER, "identity:delete_identity_provider", identity_providers.delete, 204),
+    _route("GET", f"{_PROVIDER}/protocols", "identity:list_protocols", identity_providers.list_protocols),
+    _route("GET", _PROTOCOL, "identity:get_protocol", identity_providers.show_protocol),
+    _route(
+        "PUT",
+        _PROTOCOL,
+        "identity:create_protocol",
+        identity_providers.create_protocol,
+        201,
+        schema=identity_providers.CREATE_PROTOCOL,
+    ),
+    _route(
+        "PATCH",
+        _PROTOCOL,
+        "identity:update_protocol",
+        identity_providers.update_protocol,
+        schema=identity_providers.UPDATE_PROTOCOL,
+    ),
+    _route("DELETE", _PROTOCOL, "identity:delete_protocol", identity_providers.delete_protocol, 204),
+    _route("GET", f"{_FEDERATION}/mappings", "identity:list_mappings", mappings.index),
+    _route("GET", _MAPPING, "identity:get_mapping", mappings.show),
+    _route("PUT", _MAPPING, "identity:create_mapping", mappings.create, 201, schema=mappings.BODY),
+    _route("PATCH", _MAPPING, "identity:update_mapping", mappings.update, schema=mappings.BODY),
+    _route("DELETE", _MAPPING, "identity:delete_mapping", mappings.delete, 204),
+    _route(
+        "GET", f"{_FEDERATION}/service_providers", "identity:list_service_providers", service_providers.index
+    ),
+    _route("GET", _SP, "identity:get_service_provider", service_providers.show),
+    _route(
+        "PUT",
+        _SP,
+        "identity:create_service_provider",
+        service_providers.create,
+        201,
+        schema=service_providers.CREATE,
+    ),
+    _route(
+        "PATCH",
+        _SP,
+        "identity:update_service_provider",
+        service_providers.update,
+        schema=service_providers.UPDATE,
+    ),
+    _route("DELETE", _SP, "identity:delete_service_provider", service_providers.delete, 204),
+]
+# Older names of what is in /v3/auth now.
+_FEDERATION_ROUTES += [
+    _route("GET", f"{_FEDERATION}/projects", "identity:get_auth_projects", tokens.list_projects),
+    _route("GET", f"{_FEDERATION}/domains", "identity:get_auth_domains", tokens.list_domains),
+]
+# The web server in front says who it is.
+for _method in ("GET", "POST"):
+    _FEDERATION_ROUTES += [
+        Route(_method, f"{_PROTOCOL}/auth", None, federated_login.login, 201, body="none"),
+        Route(_method, f"{_WEBSSO}/websso/{{protocol_id}}", None, federated_login.websso, body="none"),
+        Route(
+            _method,
+            f"{_WEBSSO}/identity_providers/{{provider_id}}/protocols/{{protocol_id}}/websso",
+            None,
+            federated_login.websso_of,
+            body="none",
+        ),
+    ]
+
 EXTENSIONS: list[Route] = [
     *_EC2_ROUTES,
     *_TRUSTS,
@@ -277,4 +375,5 @@ EXTENSIONS: list[Route] = [
     *_POLICIES,
     *_LIMITS,
     *_DOMAIN_CONFIGS,
+    *_FEDERATION_ROUTES,
 ]

@@ -1,18 +1,20 @@
 """Groups and their members."""
 
+import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
 from celaje.identity.api import listing, schemas, users, views
 from celaje.identity.api.access import callers_domain, checked, target
-from celaje.identity.db import groups, projects
+from celaje.identity.db import federation, groups, projects
 from celaje.identity.db import users as user_rows
 from celaje.identity.db.tables import GROUPS, MEMBERSHIPS, USERS
 from celaje.identity.errors import GroupNotFound, Invalid, NotInGroup, UserNotFound
 from celaje.identity.ids import new_id
+from celaje.identity.login.issue import stamp
 
 Row = dict[str, Any]
 
@@ -48,6 +50,7 @@ def index(request: Request) -> Row:
 def of_user(request: Request, user_id: str) -> Row:
     """GET /users/{id}/groups."""
     where = listing.conditions(request, {"name": GROUPS.c.name})
+    expiring: dict[str, datetime.datetime] = {}
 
     def query(tx: Transaction) -> listing.Listed:
         user = user_rows.find(tx, user_id)
@@ -55,9 +58,15 @@ def of_user(request: Request, user_id: str) -> Row:
         if user is None:
             raise UserNotFound(id=user_id)
         mine = select(MEMBERSHIPS.c.group_id).where(MEMBERSHIPS.c.user_id == user_id)
-        return listing.run(request, tx, GROUPS, [*where, GROUPS.c.id.in_(mine)])
+        expiring.update(federation.expiring_groups(tx, user_id))
+        either = or_(GROUPS.c.id.in_(mine), GROUPS.c.id.in_(sorted(expiring)))
+        return listing.run(request, tx, GROUPS, [*where, either])
 
-    return listing.answer(request, "groups", request.service.database.read(query), view)
+    def shown(request: Request, row: Row) -> Row:
+        """With the end of what an identity provider vouches for only for a while."""
+        return {**view(request, row), "membership_expires_at": stamp(expiring.get(row["id"]))}
+
+    return listing.answer(request, "groups", request.service.database.read(query), shown)
 
 
 def create(request: Request) -> Row:

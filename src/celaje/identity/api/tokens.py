@@ -115,9 +115,13 @@ def show(request: Request) -> Response:
 
 
 def delete(request: Request) -> Response:
+    """The first token of a chain goes with those that were made from it, unless the query says
+    `cascade=false`; of another only itself, since a token names its chain's first."""
     token, _ = _subject(request)
     service = request.service
-    service.database.write(lambda tx: service.revoking.revoke(tx, {"audit_id": token.audit_ids[0]}))
+    cascade = len(token.audit_ids) == 1 and listing.is_true(request.query.get("cascade", "true"))
+    field = "audit_chain_id" if cascade else "audit_id"
+    service.database.write(lambda tx: service.revoking.revoke(tx, {field: token.audit_ids[0]}))
     return Response(headers={"Vary": "X-Auth-Token"})
 
 

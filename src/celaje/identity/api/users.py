@@ -9,7 +9,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
 from celaje.identity import compliance
-from celaje.identity.api import listing, schemas, views
+from celaje.identity.api import federated_users, listing, schemas, views
 from celaje.identity.api.access import callers_domain, checked, target
 from celaje.identity.api.projects import merged_options
 from celaje.identity.db import projects, users
@@ -28,6 +28,7 @@ _PROPERTIES = {
     "default_project_id": schemas.TEXT_OR_NULL,
     "description": schemas.TEXT_OR_NULL,
     "enabled": schemas.BOOLEAN,
+    "federated": federated_users.SCHEMA,
     "password": schemas.TEXT_OR_NULL,
     "options": {
         "type": "object",
@@ -61,10 +62,11 @@ CHANGE_PASSWORD = schemas.body(
 )
 
 # `description` is kept beside the attributes that clients make up, as in Keystone.
-_COLUMNS = ("name", "domain_id", "default_project_id", "enabled", "password", "options")
+_COLUMNS = ("name", "domain_id", "default_project_id", "enabled", "password", "options", "federated")
 
 
-def view(request: Request, row: Row) -> Row:
+def view(request: Request, row: Row, federated: list[Row] | None = None) -> Row:
+    """`federated` is in the view of one user, not in lists, as in Keystone."""
     body = {
         "id": row["id"],
         "name": row["name"],
@@ -75,6 +77,8 @@ def view(request: Request, row: Row) -> Row:
     }
     if row["default_project_id"]:
         body["default_project_id"] = row["default_project_id"]
+    if federated:
+        body["federated"] = federated
     return views.linked(request, "users", views.with_extra(body, row))
 
 
@@ -84,7 +88,7 @@ def index(request: Request) -> Row:
     where = listing.conditions(
         request, {"name": USERS.c.name, "domain_id": USERS.c.domain_id}, {"enabled": USERS.c.enabled}
     )
-    where += _expiring(request)
+    where += _expiring(request) + federated_users.conditions(request)
     if own_domain:
         where.append(USERS.c.domain_id == own_domain)
     listed = request.service.database.read(lambda tx: listing.run(request, tx, USERS, where))
@@ -137,9 +141,11 @@ def create(request: Request) -> Row:
     def unit(tx: Transaction) -> Row:
         projects.get_domain(tx, domain_id)
         _check_default_project(tx, row["default_project_id"])
-        return users.create(tx, row)
+        created = users.create(tx, row)
+        federated_users.replace(tx, created, given.get("federated", []))
+        return created
 
-    return {"user": view(request, request.service.database.write(unit))}
+    return {"user": view(request, request.service.database.write(unit), given.get("federated"))}
 
 
 def password_columns(service: Any, password: str | None, options: Row, *, own: bool = False) -> Row:
@@ -171,8 +177,11 @@ def _check_default_project(tx: Transaction, project_id: str | None) -> None:
 
 
 def show(request: Request, user_id: str) -> Row:
-    row = request.service.database.read(users.find, user_id)
-    return {"user": view(request, checked(request, row, "user", UserNotFound(id=user_id)))}
+    def query(tx: Transaction) -> tuple[Row, list[Row]]:
+        row = checked(request, users.find(tx, user_id), "user", UserNotFound(id=user_id))
+        return row, federated_users.view(tx, user_id)
+
+    return {"user": view(request, *request.service.database.read(query))}
 
 
 def update(request: Request, user_id: str) -> Row:
@@ -186,7 +195,7 @@ def update(request: Request, user_id: str) -> Row:
         options = merged_options(found["options"], given.get("options", {}))
         new_password = password_columns(service, given["password"], options)
 
-    def unit(tx: Transaction) -> Row:
+    def unit(tx: Transaction) -> tuple[Row, list[Row]]:
         row = users.get(tx, user_id)
         if given.get("id", user_id) != user_id:
             raise Invalid("Cannot change ID")
@@ -209,9 +218,11 @@ def update(request: Request, user_id: str) -> Row:
         changed = users.change(tx, row, values) if values else row
         if new_password or (row["enabled"] and not changed["enabled"]):
             service.revoking.revoke(tx, {"user_id": user_id})
-        return changed
+        if given.get("federated"):
+            federated_users.replace(tx, changed, given["federated"])
+        return changed, federated_users.view(tx, user_id)
 
-    return {"user": view(request, service.database.write(unit))}
+    return {"user": view(request, *service.database.write(unit))}
 
 
 def delete(request: Request, user_id: str) -> None:

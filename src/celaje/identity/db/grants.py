@@ -13,6 +13,11 @@ Row = dict[str, Any]
 KEY = ("actor", "actor_id", "target", "target_id", "role_id", "inherited")
 
 _EXACT = select(ASSIGNMENTS).where(*(ASSIGNMENTS.c[name] == bindparam(name) for name in KEY))
+_OF_USER_ON_PROJECTS = select(ASSIGNMENTS).where(
+    ASSIGNMENTS.c.actor == "user",
+    ASSIGNMENTS.c.actor_id == bindparam("user_id"),
+    ASSIGNMENTS.c.target == "project",
+)
 _ROLES_OF = (
     select(ROLES)
     .join(ASSIGNMENTS, ASSIGNMENTS.c.role_id == ROLES.c.id)
@@ -39,6 +44,10 @@ def remove(tx: Transaction, grant: Row) -> bool:
 def roles_of(tx: Transaction, grant: Row) -> list[Row]:
     """The roles of an actor on a target; `grant` without `role_id`."""
     return many(tx, _ROLES_OF, **grant)
+
+
+def of_user_on_projects(tx: Transaction, user_id: str) -> list[Row]:
+    return many(tx, _OF_USER_ON_PROJECTS, user_id=user_id)
 
 
 def matching(tx: Transaction, conditions: list[ColumnElement[bool]]) -> list[Row]:

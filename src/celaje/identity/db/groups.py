@@ -12,6 +12,9 @@ from celaje.identity.errors import name_taken
 Row = dict[str, Any]
 
 _BY_ID = select(GROUPS).where(GROUPS.c.id == bindparam("id"))
+_BY_NAME = select(GROUPS).where(
+    GROUPS.c.domain_id == bindparam("domain_id"), GROUPS.c.name == bindparam("name")
+)
 _MEMBER_IDS = select(MEMBERSHIPS.c.user_id).where(MEMBERSHIPS.c.group_id == bindparam("group_id"))
 _MEMBERS_OF = (
     select(MEMBERSHIPS.c.group_id, MEMBERSHIPS.c.user_id)
@@ -25,6 +28,10 @@ _MEMBERSHIP = select(MEMBERSHIPS).where(
 
 def find(tx: Transaction, group_id: str) -> Row | None:
     return one(tx, _BY_ID, id=group_id)
+
+
+def named(tx: Transaction, name: str, domain_id: str) -> Row | None:
+    return one(tx, _BY_NAME, name=name, domain_id=domain_id)
 
 
 def create(tx: Transaction, row: Row) -> Row:

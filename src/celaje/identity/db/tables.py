@@ -422,7 +422,8 @@ PROTOCOLS = Table(
     METADATA,
     _owner("identity_provider_id", "identity_providers", primary_key=True),
     _id(),
-    Column("mapping_id", String(64), ForeignKey("mappings.id")),
+    # Not a reference: a mapping may go before its protocols do, as in Keystone.
+    Column("mapping_id", String(64), nullable=False),
     Column("remote_id_attribute", String(64)),
     Index(None, "mapping_id"),
 )

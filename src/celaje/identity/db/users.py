@@ -12,6 +12,9 @@ from celaje.identity.errors import UserNotFound, name_taken
 Row = dict[str, Any]
 
 _BY_ID = select(USERS).where(USERS.c.id == bindparam("id"))
+_BY_NAME = select(USERS.c.id).where(
+    USERS.c.domain_id == bindparam("domain_id"), USERS.c.name == bindparam("name")
+)
 _GROUP_IDS = select(MEMBERSHIPS.c.group_id).where(MEMBERSHIPS.c.user_id == bindparam("user_id"))
 
 
@@ -24,6 +27,10 @@ def get(tx: Transaction, user_id: str) -> Row:
     if row is None:
         raise UserNotFound(id=user_id)
     return row
+
+
+def name_is_taken(tx: Transaction, domain_id: str, name: str) -> bool:
+    return one(tx, _BY_NAME, domain_id=domain_id, name=name) is not None
 
 
 def create(tx: Transaction, row: Row) -> Row:

@@ -7,10 +7,11 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.tokens import seconds
 from celaje.common.wsgi import Request
-from celaje.identity.db import logins
+from celaje.identity.db import federation, logins
 from celaje.identity.delegation import is_delegated
 from celaje.identity.errors import ForbiddenAction, Invalid, LoginFailed, MethodNotSupported
 from celaje.identity.login import people, totp
+from celaje.identity.login.mapped import by_assertion, check_enabled
 from celaje.identity.login.oauth1 import by_access_token
 from celaje.identity.login.proof import Proof
 
@@ -33,11 +34,14 @@ ORDER = (
 def prove(service: Any, identity: Row, request: Request) -> Proof:
     """Who the request's `identity` object shows to be. Raises Unauthorized, Invalid for a broken form."""
     names = list(dict.fromkeys(identity["methods"]))
-    proof = _by_web_server(service, request)
+    federated = any(METHODS.get(name, by_assertion) in (by_mapping, by_assertion) for name in names)
+    # There REMOTE_USER is the identity provider's name for somebody, which the mapping reads.
+    proof = None if federated else _by_web_server(service, request)
     if not names and proof is None:
         raise Invalid("Invalid input for field identity/methods: at least one method is needed.")
     for name in names:
-        method = METHODS.get(name) if name in service.conf.auth.methods else None
+        # A method that only the operator knows is a protocol of federation.
+        method = METHODS.get(name, by_assertion) if name in service.conf.auth.methods else None
         if method is None:
             raise MethodNotSupported(cause=f"method {name[:64]}")
         if not isinstance(identity.get(name), dict):
@@ -124,6 +128,11 @@ def by_totp(service: Any, shown: Row, _: Request) -> Proof:
     return Proof(user, ("totp",))
 
 
+def by_mapping(service: Any, shown: Row, request: Request) -> Proof:
+    """With the token of an earlier login through an identity provider, or by what the web server says."""
+    return by_token(service, shown, request) if "id" in shown else by_assertion(service, shown, request)
+
+
 def by_token(service: Any, shown: Row, _: Request) -> Proof:
     text = shown.get("id")
     if not isinstance(text, str):
@@ -145,6 +154,8 @@ def by_token(service: Any, shown: Row, _: Request) -> Proof:
     user = service.database.read(logins.user, token.user_id)
     if user is None:
         raise LoginFailed(cause=f"user {token.user_id} is gone")
+    if token.identity_provider_id:
+        check_enabled(service.database.read(federation.provider, token.identity_provider_id))
     people.check_usable(user)
     return Proof(
         user,
@@ -170,7 +181,11 @@ def by_application_credential(service: Any, shown: Row, _: Request) -> Proof:
         raise LoginFailed(cause=f"application credential {credential['id']} has expired")
     people.check_usable(user)
     expires_at = seconds(credential["expires_at"]) if credential["expires_at"] else None
-    return Proof(user, ("application_credential",), credential=credential, expires_at=expires_at)
+    proof = Proof(user, ("application_credential",), credential=credential, expires_at=expires_at)
+    if user["password_hash"] is None:
+        # Without a password they may have come through an identity provider, whose groups hold for a while.
+        proof.groups = service.database.read(federation.groups_of, user["id"])
+    return proof
 
 
 def _find_credential(service: Any, shown: Row) -> tuple[Row | None, Row | None]:
@@ -195,4 +210,7 @@ METHODS: dict[str, Callable[[Any, Row, Request], Proof]] = {
     "application_credential": by_application_credential,
     "totp": by_totp,
     "oauth1": by_access_token,
+    "mapped": by_mapping,
+    "saml2": by_mapping,
+    "openid": by_mapping,
 }

@@ -532,7 +532,7 @@ def upgrade() -> None:
         "protocols",
         sa.Column("identity_provider_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("mapping_id", sa.String(length=64), nullable=True),
+        sa.Column("mapping_id", sa.String(length=64), nullable=False),
         sa.Column("remote_id_attribute", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
             ["identity_provider_id"],
@@ -540,7 +540,6 @@ def upgrade() -> None:
             name=op.f("fk_protocols_identity_provider_id"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(["mapping_id"], ["mappings.id"], name=op.f("fk_protocols_mapping_id")),
         sa.PrimaryKeyConstraint("identity_provider_id", "id", name=op.f("pk_protocols")),
     )
     op.create_index(op.f("ix_protocols_mapping_id"), "protocols", ["mapping_id"], unique=False)
