@@ -196,7 +196,9 @@ def test_forbidden_tells_rule_check_and_roles():
         "roles": ["member", "reader"],
         "scope": "project",
         "scope_types": ["project", "domain"],
+        "needs": ["admin"],
     }
+    assert caught.value.message.endswith("It takes the role admin.")
     policy.enforce("volume:delete", {}, MEMBER.but(roles=("Admin",)))
 
 

@@ -112,6 +112,7 @@ class RequestContext(msgspec.Struct, frozen=True):
 _KNOWN = frozenset(RequestContext.__struct_fields__)
 
 _current: ContextVar[RequestContext | None] = ContextVar("celaje_context", default=None)
+_component: ContextVar[str | None] = ContextVar("celaje_component", default=None)
 
 
 def current() -> RequestContext:
@@ -123,10 +124,19 @@ def current_or_none() -> RequestContext | None:
     return _current.get()
 
 
+def component() -> str | None:
+    """Which component does this thread's work: volume-api, compute-conductor, compute (a worker's topic)."""
+    return _component.get()
+
+
 @contextmanager
-def using(context: RequestContext) -> Iterator[RequestContext]:
+def using(context: RequestContext, component: str | None = None) -> Iterator[RequestContext]:
+    """Work for `context`; in `component`, where it is another than the surrounding one."""
     mark = _current.set(context)
+    place = _component.set(component) if component is not None else None
     try:
         yield context
     finally:
         _current.reset(mark)
+        if place is not None:
+            _component.reset(place)

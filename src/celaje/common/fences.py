@@ -9,10 +9,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from celaje.common import context
+from celaje.common import clock, context, trail
 from celaje.common.errors import Conflict
 
 _REMEMBERED = 10_000
+# Seconds from which on waiting for the resource is worth a line in the journal.
+_NOTEWORTHY = 0.0005
 
 
 class StepOvertaken(Conflict):
@@ -33,7 +35,11 @@ class Fences:
             lock = lock or threading.RLock()
             self._resources[resource_id] = (lock, users + 1)
         try:
+            came = clock.monotonic()
             with lock:
+                following = trail.current()
+                if following is not None and clock.monotonic() - came > _NOTEWORTHY:
+                    following.add("lock", "waits for another step", came)
                 self._admit()
                 yield
         finally:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Task:
     work: Callable[[], object]
-    interval: float
+    interval: float | None
     due: float
 
 
@@ -34,6 +34,13 @@ class Periodic:
         with self._changed:
             due = clock.monotonic() + (0.0 if at_once else interval)
             self._tasks.append(Task(work, interval, due))
+            self._news = True
+            self._changed.notify_all()
+
+    def once(self, delay: float, work: Callable[[], object]) -> None:
+        """Run `work` after `delay` seconds, once."""
+        with self._changed:
+            self._tasks.append(Task(work, None, clock.monotonic() + delay))
             self._news = True
             self._changed.notify_all()
 
@@ -65,8 +72,10 @@ class Periodic:
                     self._news = False
                     clock.wait_until(self._changed, lambda: self._stopping or self._news, soonest)
                     continue
+                self._tasks = [task for task in self._tasks if task.interval is not None or task not in due]
             for task in due:
-                task.due = clock.monotonic() + task.interval
+                if task.interval is not None:
+                    task.due = clock.monotonic() + task.interval
                 self._do(task)
 
     def _do(self, task: Task) -> None:

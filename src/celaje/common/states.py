@@ -95,12 +95,17 @@ class StateTable:
             parameters["holder"] = held_by
         if any(isinstance(value, ClauseElement) for value in values.values()):
             statement = self._where(table, chosen, held_by is not None).values(values)
-            return tx.execute(statement, parameters).rowcount == 1
+            return self._told(tx, resource_id, goal, tx.execute(statement, parameters).rowcount)
         key = (table.name, frozenset(chosen), held_by is not None)
         prepared = self._prepared.get(key)
         if prepared is None:
             prepared = self._prepared[key] = Prepared(self._where(table, chosen, held_by is not None))
-        return prepared.run(tx, **parameters, **values) == 1
+        return self._told(tx, resource_id, goal, prepared.run(tx, **parameters, **values))
+
+    def _told(self, tx: Transaction, resource_id: Any, goal: str, matched: int) -> bool:
+        if matched == 1:
+            tx.moved(self.resource, resource_id, goal)
+        return matched == 1
 
     def _where(self, table: Table, sources: Collection[str], held: bool) -> Update:
         column = table.c[self.column]

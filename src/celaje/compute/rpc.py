@@ -34,7 +34,8 @@ class ComputeSchedulerMessages(Messages):
     @call()
     def select_destinations(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Candidates for one server, best first: {"hosts": [{"host", "node", "worker", "provider"}],
-        "filters": [{"name", "before", "after", "removed"}]}. Raises NoValidHost."""
+        "filters": [{"name", "before", "after", "removed"}] of those that removed somebody, "considered": how
+        many hosts there were, "enabled": names of all filters}. Raises NoValidHost."""
         raise NotImplementedError
 
     @fanout(may_be_lost=True)

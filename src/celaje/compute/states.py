@@ -130,7 +130,10 @@ def begin(
         raise ValueError(f"{task_state} is no task of a server")
     statement = _beginning(tuple(sorted(vm_states)), tuple(sorted(tasks, key=str)))
     now = clock.now()
-    return statement.run(tx, row=server_id, task_state=task_state, flow_id=flow_id, updated_at=now) == 1
+    begun = statement.run(tx, row=server_id, task_state=task_state, flow_id=flow_id, updated_at=now) == 1
+    if begun:
+        tx.moved("server", server_id, task_state)
+    return begun
 
 
 @cache
@@ -162,7 +165,10 @@ def settle(tx: Transaction, server_id: str, flow_id: str, **values: Any) -> bool
     """The flow lets go of the server: no task, and `values` (vm_state, power_state, fault ...). False when
     another flow, a deletion, holds it meanwhile; then nothing is written."""
     values |= {"task_state": None, "flow_id": None, "updated_at": clock.now()}
-    return _HELD.run(tx, row=server_id, holder=flow_id, **values) == 1
+    settled = _HELD.run(tx, row=server_id, holder=flow_id, **values) == 1
+    if settled:
+        tx.moved("server", server_id, values.get("vm_state", "as before"))
+    return settled
 
 
 def progress(tx: Transaction, server_id: str, flow_id: str, task_state: str, **values: Any) -> bool:
@@ -170,4 +176,7 @@ def progress(tx: Transaction, server_id: str, flow_id: str, task_state: str, **v
     if task_state not in PASSING:
         raise ValueError(f"{task_state} is no task of a server")
     values |= {"task_state": task_state, "updated_at": clock.now()}
-    return _HELD.run(tx, row=server_id, holder=flow_id, **values) == 1
+    held = _HELD.run(tx, row=server_id, holder=flow_id, **values) == 1
+    if held:
+        tx.moved("server", server_id, task_state)
+    return held

@@ -12,6 +12,7 @@ from typing import Any
 
 from celaje.common.fences import Fences
 from celaje.common.messaging.client import Client
+from celaje.common.trail import watched
 from celaje.compute.drivers.base import ComputeDriver, Flavor, ImageSource, PowerState, Server, UnknownServer
 from celaje.compute.drivers.metadata import metadata_files
 
@@ -41,6 +42,8 @@ class ComputeWorker:
     ):
         self.name = name
         self.driver = driver
+        # The same, with its calls noted for the journal of who asked.
+        self._driver = watched(driver)
         self.hosts = hosts
         self._conf = conf
         self._conductor = conductor
@@ -66,14 +69,14 @@ class ComputeWorker:
             source = self._locate_image(image) if image else None
             wanted = config_drive or self._conf.force_config_drive
             files = metadata_files(server, network_info, block_device_info) if wanted else None
-            self.driver.spawn(server, source, network_info, block_device_info, files)
+            self._driver.spawn(server, source, network_info, block_device_info, files)
             state = self._power(server)
         root = next((one["device_name"] for one in block_device_info if one.get("boot_index") == 0), None)
         return {"power_state": state, "root_device_name": root or "/dev/vda"}
 
     def destroy(self, server: Server) -> None:
         with self._fences.step(server["uuid"]):
-            self.driver.destroy(server)
+            self._driver.destroy(server)
             with self._lock:
                 self._told.pop(server["uuid"], None)
 
@@ -87,18 +90,18 @@ class ComputeWorker:
         with self._fences.step(server["uuid"]):
             match operation:
                 case "power_off":
-                    self.driver.power_off(server, timeout)
+                    self._driver.power_off(server, timeout)
                 case "reboot":
-                    self.driver.reboot(server, False, timeout)
+                    self._driver.reboot(server, False, timeout)
                 case "reboot_hard":
-                    self.driver.reboot(server, True)
+                    self._driver.reboot(server, True)
                 case _:
                     getattr(self.driver, operation)(server)
             return self._power(server)
 
     def attach_volume(self, server: Server, block_device: Body) -> str:
         with self._fences.step(server["uuid"]):
-            return self.driver.attach_volume(
+            return self._driver.attach_volume(
                 server,
                 block_device["connection_info"],
                 block_device.get("device_name"),
@@ -107,27 +110,27 @@ class ComputeWorker:
 
     def detach_volume(self, server: Server, block_device: Body) -> None:
         with self._fences.step(server["uuid"]):
-            self.driver.detach_volume(server, block_device["connection_info"])
+            self._driver.detach_volume(server, block_device["connection_info"])
 
     def extend_volume(self, server: Server, block_device: Body, new_size: int) -> None:
         with self._fences.step(server["uuid"]):
-            self.driver.extend_volume(server, block_device["connection_info"], new_size << 30)
+            self._driver.extend_volume(server, block_device["connection_info"], new_size << 30)
 
     def attach_interface(self, server: Server, port: Body) -> None:
         with self._fences.step(server["uuid"]):
-            self.driver.attach_interface(server, port)
+            self._driver.attach_interface(server, port)
 
     def detach_interface(self, server: Server, port: Body) -> None:
         with self._fences.step(server["uuid"]):
-            self.driver.detach_interface(server, port)
+            self._driver.detach_interface(server, port)
 
     # Reads, straight from the API.
 
     def console_output(self, server: Server, length: int | None) -> str:
-        return self.driver.console_output(server, length)
+        return self._driver.console_output(server, length)
 
     def power_state(self, server: Server) -> int:
-        return int(self.driver.power_state(server))
+        return int(self._driver.power_state(server))
 
     # Reports.
 
@@ -137,8 +140,8 @@ class ComputeWorker:
 
     def report_hosts(self) -> None:
         """What the hosts have and use: to the conductor (rows, placement) and to the schedulers."""
-        capabilities = self.driver.capabilities()
-        connector = self.driver.volume_connector()
+        capabilities = self._driver.capabilities()
+        connector = self._driver.volume_connector()
         reports = {
             host: {
                 "nodes": {node: asdict(capabilities[node]) for node in nodes if node in capabilities},
@@ -165,9 +168,9 @@ class ComputeWorker:
             complete = complete or self._looks % _COMPLETE_EVERY == 0
             self._looks += 1
         states: dict[str, int] = {}
-        for server_id in self.driver.list_servers():
+        for server_id in self._driver.list_servers():
             try:
-                states[server_id] = int(self.driver.power_state(_named(server_id)))
+                states[server_id] = int(self._driver.power_state(_named(server_id)))
             except UnknownServer:
                 # Half built, or half gone: of a flow that runs, or an orphan.
                 states[server_id] = int(PowerState.NOSTATE)
@@ -180,7 +183,7 @@ class ComputeWorker:
 
     def _power(self, server: Server) -> int:
         """The guest's state now; the conductor hears it by the step's result."""
-        state = int(self.driver.power_state(server))
+        state = int(self._driver.power_state(server))
         with self._lock:
             self._told[server["uuid"]] = state
         return state

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Any
 
 from celaje.common.fences import Fences
+from celaje.common.trail import watched
 from celaje.network.drivers.base import NetworkDriver
 from celaje.network.errors import BindingOvertaken
 
@@ -20,13 +21,15 @@ _REMEMBERED = 10_000
 class NetworkWorker:
     def __init__(self, driver: NetworkDriver):
         self.driver = driver
+        # The same, with its calls noted for the journal of who asked.
+        self._driver = watched(driver)
         self.fences = Fences()
         # The newest binding that was taken off, by port: a late plug of it must not come through.
         self._unplugged: OrderedDict[str, int] = OrderedDict()
 
     def start(self) -> None:
-        log.info("%s", self.driver.explain())
-        self.driver.init_host()
+        log.info("%s", self._driver.explain())
+        self._driver.init_host()
 
     def report(self) -> dict[str, Any]:
         """What the conductor's record of this worker shows, and bindings are made from."""
@@ -45,7 +48,7 @@ class NetworkWorker:
         with self.fences.step(port["id"]):
             if port["generation"] <= self._unplugged.get(port["id"], -1):
                 raise BindingOvertaken(id=port["id"], generation=port["generation"])
-            return dict(self.driver.plug_port(port))  # type: ignore[arg-type]
+            return dict(self._driver.plug_port(port))  # type: ignore[arg-type]
 
     def unplug_port(self, port_id: str, generation: int) -> None:
         with self.fences.step(port_id):
@@ -53,16 +56,16 @@ class NetworkWorker:
             self._unplugged.move_to_end(port_id)
             while len(self._unplugged) > _REMEMBERED:
                 self._unplugged.popitem(last=False)
-            self.driver.unplug_port(port_id, generation)
+            self._driver.unplug_port(port_id, generation)
 
     def update_network(self, network: dict[str, Any]) -> None:
         with self.fences.step(network["id"]):
-            self.driver.update_network(network)  # type: ignore[arg-type]
+            self._driver.update_network(network)  # type: ignore[arg-type]
 
     def sync_router(self, router: dict[str, Any]) -> None:
         with self.fences.step(router["id"]):
-            self.driver.sync_router(router)
+            self._driver.sync_router(router)
 
     def delete_router(self, router_id: str, revision: int) -> None:
         with self.fences.step(router_id):
-            self.driver.delete_router(router_id, revision)
+            self._driver.delete_router(router_id, revision)

@@ -20,9 +20,10 @@ class VolumeSchedulerMessages(Messages):
 
     @call(timeout="rpc_response_timeout")
     def select_backend(self, request: Row) -> Row:
-        """The best back end for a volume: {"backend": "host@backend#pool", "removed": [...], "weights":
-        {...}}. `request`: size in GiB, availability_zone, extra_specs, hints, pinned (the only back end that
-        may be taken, `host@backend`), excluded (names of pools). Raises NoValidBackend."""
+        """The best back end for a volume: {"backend": "host@backend#pool", "removed": [{"filter", "backend",
+        "reason"}], "enabled": names of all filters, "weights": {pool: weight}}. `request`: size in GiB,
+        availability_zone, extra_specs, hints, pinned (the only back end that may be taken, `host@backend`),
+        excluded (names of pools). Raises NoValidBackend."""
         raise NotImplementedError
 
     @call(timeout="rpc_response_timeout")

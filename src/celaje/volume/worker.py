@@ -10,6 +10,7 @@ from typing import Any
 
 from celaje.common.errors import NotImplementedHere
 from celaje.common.fences import Fences
+from celaje.common.trail import watched
 from celaje.volume.drivers.base import VolumeDriver
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class Worker:
         send_report: Callable[..., None],
     ):
         self.driver = driver
+        # The same, with its calls noted for the journal of who asked.
+        self._driver = watched(driver)
         self.host = host
         self.availability_zone = availability_zone
         self._fetch_image = fetch_image
@@ -39,57 +42,57 @@ class Worker:
 
     def create_volume(self, volume: Row) -> Row:
         with self._fences.step(volume["id"]):
-            return self.driver.create_volume(volume)
+            return self._driver.create_volume(volume)
 
     def create_volume_from_image(self, volume: Row, image: Row) -> Row:
         with self._fences.step(volume["id"]):
-            return self.driver.create_volume_from_image(volume, self._fetch_image(image["id"]))
+            return self._driver.create_volume_from_image(volume, self._fetch_image(image["id"]))
 
     def create_volume_from_snapshot(self, volume: Row, snapshot: Row) -> Row:
         with self._fences.step(volume["id"]):
-            return self.driver.create_volume_from_snapshot(volume, snapshot)
+            return self._driver.create_volume_from_snapshot(volume, snapshot)
 
     def create_cloned_volume(self, volume: Row, source: Row) -> Row:
         with self._fences.step(volume["id"]):
-            return self.driver.create_cloned_volume(volume, source)
+            return self._driver.create_cloned_volume(volume, source)
 
     def delete_volume(self, volume: Row) -> None:
         with self._fences.step(volume["id"]):
-            self.driver.delete_volume(volume)
+            self._driver.delete_volume(volume)
 
     def extend_volume(self, volume: Row, new_size: int, attached: bool) -> Row:
         with self._fences.step(volume["id"]):
-            if attached and self.driver.extends_attached_through_host:
+            if attached and self._driver.extends_attached_through_host:
                 return {"extended_by": "host"}
-            self.driver.extend_volume(volume, new_size)
+            self._driver.extend_volume(volume, new_size)
             return {"extended_by": "backend"}
 
     def create_snapshot(self, snapshot: Row, attached: bool) -> Row:
         with self._fences.step(snapshot["volume_id"]):
-            if attached and not self.driver.copies_attached:
+            if attached and not self._driver.copies_attached:
                 raise NotImplementedHere(
-                    f"{self.driver.backend_name} cannot take a snapshot of a volume that is attached."
+                    f"{self._driver.backend_name} cannot take a snapshot of a volume that is attached."
                 )
-            return self.driver.create_snapshot(snapshot)
+            return self._driver.create_snapshot(snapshot)
 
     def delete_snapshot(self, snapshot: Row) -> None:
         with self._fences.step(snapshot["volume_id"]):
-            self.driver.delete_snapshot(snapshot)
+            self._driver.delete_snapshot(snapshot)
 
     def initialize_connection(self, volume: Row, connector: Row) -> Row:
         with self._fences.step(volume["id"]):
-            return self.driver.initialize_connection(volume, connector)
+            return self._driver.initialize_connection(volume, connector)
 
     def terminate_connection(self, volume: Row, connector: Row | None) -> None:
         with self._fences.step(volume["id"]):
-            self.driver.terminate_connection(volume, connector)
+            self._driver.terminate_connection(volume, connector)
 
     def report_capabilities(self) -> None:
         """To the schedulers, now."""
         self._send_report(
-            host=self.host, availability_zone=self.availability_zone, capabilities=self.driver.capabilities()
+            host=self.host, availability_zone=self.availability_zone, capabilities=self._driver.capabilities()
         )
 
     def details(self) -> Row:
         """What the worker tells the conductor with its sign of life: its pools, for the ledger."""
-        return {"capabilities": self.driver.capabilities()}
+        return {"capabilities": self._driver.capabilities()}

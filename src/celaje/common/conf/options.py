@@ -117,6 +117,13 @@ def _api() -> list[cfg.Opt]:
             ],
             help="Bytes of a JSON body; more is answered 413. Uploads of images and objects are not bound.",
         ),
+        cfg.IntOpt(
+            "requests_kept",
+            default=10000,
+            min=0,
+            help="Requests that the service's database remembers, for `celaje flow show` and `celaje why`: "
+            "those that changed something, were refused, or came from another service. 0 remembers none.",
+        ),
         cfg.StrOpt(
             "public_endpoint",
             help="URL that links in answers begin with, where a balancer hides it. Not set: the URL the "

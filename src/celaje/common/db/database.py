@@ -19,7 +19,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import Executable
 
-from celaje.common import clock, patience
+from celaje.common import clock, patience, trail
 from celaje.common.db.address import address
 from celaje.common.db.errors import (
     DatabaseBusy,
@@ -51,7 +51,7 @@ _LONGEST_PAUSE = 1.0
 class Transaction:
     """What queries get: a connection inside a transaction, and the hooks of its commit."""
 
-    __slots__ = ("_after", "connection", "dialect", "raw", "spoiled", "statements")
+    __slots__ = ("_after", "connection", "dialect", "moves", "raw", "spoiled", "statements")
 
     def __init__(self, connection: Connection, raw: Any = None):
         self.connection = connection
@@ -59,6 +59,8 @@ class Transaction:
         # SQLite's own connection, for Prepared statements; None on other databases.
         self.raw = raw
         self.statements = 0
+        # State changes of resources: (resource, its id, the new state).
+        self.moves: list[tuple[str, str, str]] = []
         # PostgreSQL: a refused row outside of `attempt` has ended the transaction.
         self.spoiled = False
         self._after: list[Callable[[], object]] = []
@@ -87,6 +89,10 @@ class Transaction:
                 raise
         else:
             yield
+
+    def moved(self, resource: str, resource_id: Any, state: str) -> None:
+        """Note a state change of a resource, for the journal of who asked for it."""
+        self.moves.append((resource, str(resource_id), state))
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Run `action` once this unit is durable; never when it was rolled back."""
@@ -168,7 +174,7 @@ class Database:
         """Run a query that changes nothing. On SQLite it never waits for a writer."""
         if self._pool is not None:
             found, done = self._on_server(query, args, kwargs, commit=False)
-            self.statements += done.statements
+            self._count(done)
             return found
         reader = self._idle_readers.take(patience.seconds(self._timeout))
         transaction = Transaction(*reader)
@@ -181,7 +187,7 @@ class Database:
             sound = True
             raise
         finally:
-            self.statements += transaction.statements
+            self._count(transaction)
             self._idle_readers.give_back(reader, sound=sound)
 
     def write(
@@ -195,9 +201,20 @@ class Database:
             result, done = self._write(unit, args, kwargs)
         finally:
             self._inside.unit = False
-        self.statements += done.statements
+        self._count(done)
+        following = trail.current()
+        if following is not None and done.moves:
+            following.hops += trail.moved(done.moves)
         done.committed()
         return result
+
+    def _count(self, done: Transaction) -> None:
+        self.statements += done.statements
+        self._inside.statements = self.of_this_thread() + done.statements
+
+    def of_this_thread(self) -> int:
+        """Statements that the calling thread has executed here, ever: two looks tell a request's own."""
+        return getattr(self._inside, "statements", 0)
 
     def _write(self, unit: Callable[..., T], args: Any, kwargs: Any) -> tuple[T, Transaction]:
         if self._group is not None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from celaje.common import clock, context
-from celaje.common.context import RequestContext
+from celaje.common.context import RequestContext, Step
 from celaje.common.db import DatabaseClosed, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.definition import Flow
@@ -151,6 +151,7 @@ class Engine:
         if flow["state"] != "undoing":
             flow["state"] = "running"
         flow["steps"] = []
+        flow["claimed_at"] = flow["claimed_at"] or clock.now()
         return flow
 
     def _claim(self, tx: Transaction, flow: Row) -> None:
@@ -166,6 +167,7 @@ class Engine:
             owner=self.owner,
             due_at=self._lease_end(now),
             waiting_on=None,
+            claimed_at=flow["claimed_at"],
             updated_at=now,
         )
         if matched != 1:
@@ -189,7 +191,9 @@ class Engine:
             request = request.but(token=self._unseal(token))
         run = Run(journal, self._conductor, request)
         declared = self.flows.table.get(flow["name"], flow["version"])
-        with context.using(request):
+        # No step yet, but the log's lines tell the flow.
+        whole = request.at(Step(flow["id"], 0, flow["attempt"]))
+        with context.using(whole, f"{self.flows.service}-conductor"):
             try:
                 if declared is None:
                     self._leave_to_others(flow, journal)
@@ -197,7 +201,7 @@ class Engine:
                     self._advance(declared, run, flow)
             except Suspended as pause:
                 if flow["state"] == "running":
-                    log.info("flow %s waits for %s", flow["id"], pause.waiting_on)
+                    log.info("flow %s waits for %s", flow["name"], pause.waiting_on)
                 journal.suspend(pause.waiting_on, pause.delay)
 
     def _advance(self, declared: Flow, run: Run, flow: Row) -> None:
@@ -205,6 +209,7 @@ class Engine:
             result = declared(run, **flow["arguments"])
             if not run.ended:
                 run.done(result=result)
+            self._tell_end(flow, "done")
             return
         except Unwind as unwind:
             error = unwind.error
@@ -217,6 +222,13 @@ class Engine:
             error = InternalFlowError(flow=flow["name"], cause=type(unexpected).__name__)
         log.warning("flow %s (%s) fails: %s", flow["id"], flow["name"], error)
         run.unwind(error, declared.way_out)
+        self._tell_end(flow, "failed")
+
+    @staticmethod
+    def _tell_end(flow: Row, state: str) -> None:
+        whose = f" of {flow['resource_type']} {flow['resource_id']}" if flow["resource_id"] else ""
+        took = (clock.now() - flow["created_at"]).total_seconds()
+        log.info("flow %s%s %s after %.3f s", flow["name"], whose, state, took)
 
     def _leave_to_others(self, flow: Row, journal: Journal) -> None:
         """A flow of a version this conductor does not know (a rolling upgrade): a newer one will take it."""

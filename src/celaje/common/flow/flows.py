@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from celaje.common import clock, context
+from celaje.common import clock, context, trail
 from celaje.common.context import RequestContext
 from celaje.common.db import Database, DuplicateRow, Transaction
 from celaje.common.errors import CelajeError
@@ -23,9 +23,9 @@ ENDED = ("done", "failed")
 
 
 class Flows:
-    """`nudge(flow_id)` is called after the commit and may do nothing: the engine's scan finds the flow
-    anyway, a little later. `deadline_of(option)` gives the seconds of a deadline option. `seal` encrypts a
-    user's token for the row."""
+    """`service` is whose flows they are, for the log. `nudge(flow_id)` is called after the commit and may do
+    nothing: the engine's scan finds the flow anyway, a little later. `deadline_of(option)` gives the seconds
+    of a deadline option. `seal` encrypts a user's token for the row."""
 
     def __init__(
         self,
@@ -33,11 +33,13 @@ class Flows:
         tables: FlowTables,
         definitions: Iterable[Flow],
         *,
+        service: str = "",
         nudge: Callable[[str], None] = lambda flow_id: None,
         deadline_of: Callable[[str], float] | None = None,
         seal: Callable[[str], bytes] | None = None,
     ):
         self.database = database
+        self.service = service
         self.tables = tables
         self.statements = Statements(tables)
         self.table = FlowTable(definitions)
@@ -145,7 +147,8 @@ class Flows:
     def wait(self, flow_id: str, timeout: float, checkpoint: str | None = None) -> Row:
         """Wait until the flow has ended, or passed `checkpoint`; returns its row. Raises FlowTimeout when
         neither came within `timeout` seconds; the flow goes on."""
-        end = clock.monotonic() + timeout
+        began = clock.monotonic()
+        end = began + timeout
         waiter = threading.Condition()
         with self._lock:
             self._waiters.setdefault(flow_id, []).append(waiter)
@@ -163,6 +166,9 @@ class Flows:
                 others.remove(waiter)
                 if not others:
                     del self._waiters[flow_id]
+            following = trail.current()
+            if following is not None:
+                following.add("wait", checkpoint or "its end", began, flow=flow_id, timeout=round(timeout, 3))
         row = self.database.read(self.get, flow_id)
         if row is None:
             raise KeyError(flow_id)

@@ -8,12 +8,13 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from celaje.common import clock
+from celaje.common import clock, trail
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.errors import LeaseLost
 from celaje.common.flow.flows import Flows, Row
 from celaje.common.flow.retention import without_secrets
+from celaje.common.trail import Hop
 
 # Undo steps are numbered behind all steps, in the order in which they were registered.
 FIRST_UNDO = 10_000
@@ -81,12 +82,12 @@ class Journal:
         self.boundary(f"before {name}")
         return step
 
-    def finish(self, step: Row, result: Any) -> None:
+    def finish(self, step: Row, result: Any, hops: list[Hop] | None = None) -> None:
         self.boundary(f"after {step['name']}")
-        self._settle(step, outcome="ok", result=result, finished_at=clock.now())
+        self._settle(step, outcome="ok", result=result, finished_at=clock.now(), trail=hops)
 
-    def fail(self, step: Row, error: CelajeError) -> None:
-        self._settle(step, outcome="error", error=error.to_dict(), finished_at=clock.now())
+    def fail(self, step: Row, error: CelajeError, hops: list[Hop] | None = None) -> None:
+        self._settle(step, outcome="error", error=error.to_dict(), finished_at=clock.now(), trail=hops)
 
     def not_begun(self, step: Row) -> None:
         """This try reached nobody. Counts only if no earlier one may have been begun."""
@@ -124,6 +125,7 @@ class Journal:
             self._fence(tx, step=name, checkpoint=self.flow["checkpoint"])
             result = work(tx)
             step["result"] = result
+            step["trail"] = trail.moved(tx.moves) or None
             self._put(tx, step, False)
             return result
 
@@ -178,7 +180,11 @@ class Journal:
             )
             for number, kept in bared:
                 self._statements.change_step.run(tx, row=self.flow["id"], place=number, result=kept)
-            return work(tx) if work else None
+            result = work(tx) if work else None
+            if tx.moves:
+                # Known only now; the row is this transaction's already.
+                self._statements.tell.run(tx, row=self.flow["id"], trail=trail.moved(tx.moves))
+            return result
 
         self.boundary(f"before {state}")
         result = self._write(unit, ends=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from celaje.common import clock, context
+from celaje.common import clock, context, trail
 from celaje.common.context import RequestContext, Step
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError, NotFound
@@ -21,6 +21,7 @@ from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, InternalFl
 from celaje.common.flow.journal import FIRST_UNDO, Journal, Row
 from celaje.common.messaging.client import Sender
 from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer
+from celaje.common.trail import Hop
 
 log = logging.getLogger(__name__)
 
@@ -63,20 +64,21 @@ class Run:
             return self._outcome(recorded)
         self._may_go_on(name)
         step = self._journal.begin(number, "step", name, target, timeout)
+        hops: list[Hop] = []
         try:
-            result = self._call(step, call, args, kwargs)
+            result = self._call(step, call, args, kwargs, hops)
         except CelajeError as error:
             # Nobody there: the work waits. A timeout is an answer: the step had its time.
             if error.kind == "unavailable" and not isinstance(error, MessagingTimeout):
                 if isinstance(error, NoSuchServer) and not error.remote:
                     self._journal.not_begun(step)
                 raise Suspended(target or name, _delay(step["tries"])) from error
-            self._journal.fail(step, error)
+            self._journal.fail(step, error, hops or None)
             raise
         except Exception as unexpected:
-            self._journal.fail(step, _internal(self.flow["name"], unexpected))
+            self._journal.fail(step, _internal(self.flow["name"], unexpected), hops or None)
             raise
-        self._journal.finish(step, result)
+        self._journal.finish(step, result, hops or None)
         return result
 
     def write(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -173,7 +175,9 @@ class Run:
         _, target, timeout = describe(call)
         step = self._journal.begin(number, "undo", name, target, timeout)
         try:
-            self._journal.finish(step, self._call(step, call, args, kwargs))
+            hops: list[Hop] = []
+            result = self._call(step, call, args, kwargs, hops)
+            self._journal.finish(step, result, hops or None)
         except NotFound:
             self._journal.finish(step, None)  # nothing there to take back
         except CelajeError as error:
@@ -210,10 +214,14 @@ class Run:
             waiting = f", waiting for {waiting_on}" if waiting_on else ""
             raise Unwind(DeadlineExceeded(flow=self.flow["name"], step=name, waiting=waiting))
 
-    def _call(self, step: Row, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def _call(self, step: Row, call: Callable[..., Any], args: Any, kwargs: Any, hops: list[Hop]) -> Any:
         mark = Step(self.id, step["number"], self.flow["attempt"])
-        with context.using(self.request.at(mark)):
-            return _plain(call(*args, **kwargs))
+        with context.using(self.request.at(mark)), trail.kept() as kept:
+            log.debug("step %s%s", step["name"], f" -> {step['target']}" if step["target"] else "")
+            try:
+                return _plain(call(*args, **kwargs))
+            finally:
+                hops += kept.whole() or ()
 
 
 class _Write:
@@ -230,8 +238,7 @@ def describe(call: Callable[..., Any]) -> tuple[str, str | None, float | None]:
     REST clients carry `step_name` and `step_target`; a plain function has its name."""
     if isinstance(call, Sender):
         target = call.target
-        where = f"{target.topic}.{target.server}" if target.server else target.topic
-        return f"{target.topic}.{call.message.name}", where, call.timeout
+        return f"{target.topic}.{call.message.name}", call.where, call.timeout
     name = getattr(call, "step_name", None) or getattr(call, "__name__", None) or type(call).__name__
     return str(name), getattr(call, "step_target", None), getattr(call, "step_timeout", None)
 

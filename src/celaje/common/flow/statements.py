@@ -70,6 +70,11 @@ class Statements:
         )
 
     @cached_property
+    def tell(self) -> Prepared:
+        """`row`; sets columns, of a flow that this transaction has just ended."""
+        return Prepared(update(self._flows).where(self._flows.c.id == bindparam("row")))
+
+    @cached_property
     def renew(self) -> Prepared:
         """`row`, `holder`; sets columns."""
         columns = self._flows.c

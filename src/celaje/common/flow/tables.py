@@ -46,8 +46,12 @@ def flow_tables(metadata: MetaData) -> FlowTables:
         Column("result", Json),
         Column("error", Json),
         Column("created_at", Moment, nullable=False),
+        # When a conductor took it up for the first time: until then it waited for one.
+        Column("claimed_at", Moment),
         Column("updated_at", Moment),
         Column("finished_at", Moment),
+        # State changes of its last transaction (common/trail.py).
+        Column("trail", Json),
         Index(None, "due_at"),
         Index(None, "resource_id"),
         Index(None, "request_id"),
@@ -75,6 +79,8 @@ def flow_tables(metadata: MetaData) -> FlowTables:
         Column("result", Json),
         Column("error", Json),
         Column("note", Text),
+        # What the step has called and changed (common/trail.py).
+        Column("trail", Json),
     )
     signals = Table(
         "flow_signals",

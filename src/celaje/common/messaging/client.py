@@ -8,7 +8,7 @@ import logging
 from functools import reduce
 from typing import Any
 
-from celaje.common import clock, context
+from celaje.common import clock, context, trail
 from celaje.common.errors import CelajeError, RemoteError
 from celaje.common.messaging import work
 from celaje.common.messaging.driver import Bus
@@ -51,12 +51,16 @@ class Sender:
         message = self.message
         arguments = message.arguments(args, kwargs)
         asker = context.current().to_dict()
+        following = trail.current()
+        began = clock.monotonic() if following is not None else 0.0
         if message.kind != CALL:
             envelope = Envelope(self._bus.new_id(), message.kind, self.target, message.name, arguments, asker)
             if message.may_be_lost:
                 self._hint(envelope)
             else:
                 self._bus.publish(envelope)
+            if following is not None:
+                following.add(message.kind, message.name, began, to=self.where)
             return None
         seconds, expires = self._deadline()
         pending = Pending()
@@ -64,6 +68,8 @@ class Sender:
             Envelope(self._bus.new_id(), CALL, self.target, message.name, arguments, asker, expires), pending
         )
         ending = pending.wait(seconds, self._bus.monitor_timeout)
+        if following is not None:
+            self._note(following, began, pending, seconds, ending)
         # A thread whose server was killed meanwhile must not act on the answer.
         work.ensure_alive()
         if ending is not Ending.REPLY or pending.outcome is None:
@@ -78,6 +84,31 @@ class Sender:
             self._bus.hint(envelope)
         except MessagingError as error:
             LOG.info("%s to %s was not sent: %s", envelope.method, envelope.target, error.message)
+
+    @property
+    def where(self) -> str:
+        """`topic.server`, or the topic: the name under which flows wait for it."""
+        return f"{self.target.topic}.{self.target.server}" if self.target.server else self.target.topic
+
+    def _note(
+        self, following: trail.Trail, began: float, pending: Pending, seconds: float, ending: Ending
+    ) -> None:
+        outcome = pending.outcome
+        told = outcome.told if outcome is not None else None
+        waited = None if pending.begun_at is None else round(pending.begun_at - began, 6)
+        error = None if ending is Ending.REPLY else ending.value
+        if outcome is not None and outcome.error is not None:
+            error = str(outcome.error.get("class", "")).rpartition(".")[2] or "error"
+        following.add(
+            "call",
+            self.message.name,
+            began,
+            to=self.where,
+            timeout=round(seconds, 3),
+            waited=waited,
+            error=error,
+            **{key: told[key] for key in ("by", "worked", "hops") if key in told} if told else {},
+        )
 
     def _deadline(self) -> tuple[float, datetime.datetime]:
         """Seconds to wait and the moment when they are over; an enclosing deadline comes first."""

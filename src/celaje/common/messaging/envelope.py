@@ -32,7 +32,9 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a call ended: a result, or the dictionary form of an error (`CelajeError.to_dict`)."""
+    """How a call ended: a result, or the dictionary form of an error (`CelajeError.to_dict`). `told` is what
+    the callee says of its work: {"by", "worked", "hops"} (`common/trail.py`)."""
 
     result: Any = None
     error: dict[str, Any] | None = None
+    told: dict[str, Any] | None = None

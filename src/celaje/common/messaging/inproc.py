@@ -259,9 +259,9 @@ class InprocBus(Bus):
         # An error's dictionary holds strings and details: it passes through the same copy.
         name = delivery.envelope.method
         if outcome.error is not None:
-            copied = Outcome(error=codec.copy(outcome.error, name))
+            copied = Outcome(error=codec.copy(outcome.error, name), told=outcome.told)
         else:
-            copied = Outcome(codec.copy(outcome.result, name))
+            copied = Outcome(codec.copy(outcome.result, name), told=outcome.told)
         if self.faults.active and not self.faults.passes(
             "reply", delivery.envelope, partial(pending.resolve, copied)
         ):

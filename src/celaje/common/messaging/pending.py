@@ -20,12 +20,14 @@ class Ending(enum.Enum):
 class Pending:
     """`wait` is the caller's; everything else may be called by any thread of the driver."""
 
-    __slots__ = ("_beat", "_condition", "_ending", "cause", "outcome")
+    __slots__ = ("_beat", "_condition", "_ending", "begun_at", "cause", "outcome")
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._ending: Ending | None = None
         self._beat: float | None = None
+        # When the callee was first heard to be at work (monotonic).
+        self.begun_at: float | None = None
         self.outcome: Outcome | None = None
         self.cause = ""
 
@@ -36,6 +38,8 @@ class Pending:
     def beat(self) -> None:
         """The callee has begun, or is still at work. The caller need not wake up for it."""
         self._beat = clock.monotonic()
+        if self.begun_at is None:
+            self.begun_at = self._beat
 
     def resolve(self, outcome: Outcome) -> bool:
         """Hand over the outcome; False when the caller has left."""

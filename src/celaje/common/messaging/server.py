@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from celaje.common import clock, context
+from celaje.common import clock, context, trail
 from celaje.common.errors import CelajeError, Invalid, RemoteError
 from celaje.common.messaging import codec, work
 from celaje.common.messaging.driver import Bus, Delivery
@@ -155,17 +155,31 @@ class Server:
     def _perform(self, envelope: Envelope) -> Outcome:
         try:
             asker = context.RequestContext.from_dict(envelope.context)
-            with context.using(asker):
+        except (TypeError, ValueError) as error:
+            return Outcome(error=self._foreign(envelope, error))
+        with context.using(asker, self.target.topic), trail.kept() as kept:
+            LOG.debug("%s begins", envelope.method)
+            try:
                 self._message(envelope)
                 result = getattr(self._endpoint, envelope.method)(**envelope.arguments)
-            return Outcome(result)
-        except CelajeError as error:
-            if envelope.kind != CALL:
-                LOG.warning("%s: %s failed: %s", self.target, envelope.method, error.message, exc_info=True)
-            return Outcome(error=_travelling(error))
-        except (Exception, SystemExit) as error:
-            LOG.exception("%s: %s failed (%s)", self.target, envelope.method, envelope.id)
-            return Outcome(error=self._foreign(envelope, error))
+                return Outcome(result, told=self._told(kept))
+            except CelajeError as error:
+                if envelope.kind != CALL:
+                    LOG.warning(
+                        "%s: %s failed: %s", self.target, envelope.method, error.message, exc_info=True
+                    )
+                return Outcome(error=_travelling(error), told=self._told(kept))
+            except (Exception, SystemExit) as error:
+                LOG.exception("%s: %s failed (%s)", self.target, envelope.method, envelope.id)
+                return Outcome(error=self._foreign(envelope, error), told=self._told(kept))
+
+    def _told(self, kept: trail.Trail) -> dict[str, Any]:
+        """What the caller's journal keeps of the work here."""
+        told: dict[str, Any] = {"by": self.target.server, "worked": round(kept.seconds, 6)}
+        hops = kept.whole()
+        if hops:
+            told["hops"] = hops
+        return told
 
     def _message(self, envelope: Envelope) -> Message:
         """The row of the table for the request, whose arguments fit it."""

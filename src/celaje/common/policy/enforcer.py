@@ -7,6 +7,7 @@ is replaced as a whole on a reload, so readers need no lock.
 import difflib
 import logging
 import os
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from celaje.common.policy.parser import Node, SyntaxProblem, named_rules, parse
 from celaje.common.policy.rules import Rule
 
 LOG = logging.getLogger(__name__)
+
+_ROLE = re.compile(r"\brole:([\w.\-]+)")
 
 Expression = str | Sequence[str | Sequence[str]]
 
@@ -75,20 +78,42 @@ class Policy:
 
     def enforce(self, rule: str, target: Mapping[str, Any], context: RequestContext) -> None:
         """Raise errors.Forbidden unless allowed. Its details tell why: `action`, `check` (text), `origin`
-        of the check, `roles` and `scope` of the caller, `scope_types` wanted, `reason` check|scope."""
+        of the check, `roles` and `scope` of the caller, `scope_types` wanted, `reason` check|scope, `needs`
+        (the roles of which one more would do)."""
         if self.allows(rule, target, context):
             return
         compiled = self._find(rule)
         scope = _scope(_credentials(context))
+        reason = "scope" if compiled.scope_types and scope not in compiled.scope_types else "check"
+        needs = self._roles_that_would_do(rule, target, context) if reason == "check" else []
+        words = f"Policy doesn't allow {rule} to be performed."
+        if needs:
+            words += f" It takes the role {' or '.join(needs)}."
+        elif reason == "scope":
+            words += f" It takes a token of scope {' or '.join(compiled.scope_types)}; this one's is {scope}."
         raise errors.Forbidden(
+            words,
             action=rule,
-            reason="scope" if compiled.scope_types and scope not in compiled.scope_types else "check",
+            reason=reason,
             check=compiled.text,
             origin=compiled.origin,
             roles=list(context.roles),
             scope=scope,
             scope_types=list(compiled.scope_types),
+            needs=needs,
         )
+
+    def _roles_that_would_do(
+        self, rule: str, target: Mapping[str, Any], context: RequestContext
+    ) -> list[str]:
+        """Of the roles that the rule speaks of, those with one of which it would hold."""
+        texts = " ".join(text for text, _ in self.explain(rule).values())
+        check = self._find(rule).check
+        return [
+            role
+            for role in sorted(set(_ROLE.findall(texts)))
+            if check(target, _credentials(context.but(roles=(*context.roles, role))))
+        ]
 
     def explain(self, rule: str) -> dict[str, tuple[str, str]]:
         """The rule and every rule it leads to: name -> (check text, origin). For `celaje why`."""

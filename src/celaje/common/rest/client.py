@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from celaje.common import context, errors
+from celaje.common import clock, context, errors, trail
 from celaje.common.rest.credentials import ServiceCredentials
 from celaje.common.rest.transport import Transport
 
@@ -124,9 +124,32 @@ class RestClient:
         if version or self.version:
             sent["OpenStack-API-Version"] = f"{self.service_type} {version or self.version}"
         sent.update(headers or {})
+        whole = path
         if query:
-            path = f"{path}?{urlencode([(k, v) for k, v in query.items() if v is not None], doseq=True)}"
-        return self._transport.send(method, path, sent, content)
+            whole = f"{path}?{urlencode([(k, v) for k, v in query.items() if v is not None], doseq=True)}"
+        following = trail.current()
+        if following is None:
+            return self._transport.send(method, whole, sent, content)
+        began = clock.monotonic()
+        status, request_id, error = None, None, None
+        try:
+            answer = self._transport.send(method, whole, sent, content)
+            status, request_id = answer[0], answer[1].get("x-openstack-request-id")
+        except errors.CelajeError as problem:
+            error = type(problem).__name__
+            raise
+        finally:
+            following.add(
+                "rest",
+                f"{method} {path}",
+                began,
+                to=self.service_type,
+                status=status,
+                request_id=request_id,
+                error=error,
+                timeout=self._transport.timeout,
+            )
+        return answer
 
     def _identification(self) -> dict[str, str]:
         asker = context.current()

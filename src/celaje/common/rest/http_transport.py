@@ -21,7 +21,7 @@ class HttpTransport(Transport):
         self._parts = urlsplit(endpoint)
         if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
             raise ValueError(f"{endpoint} is no http(s) URL")
-        self._timeout = timeout
+        self.timeout = timeout
         self._tls = ssl.create_default_context(cafile=ca_file) if self._parts.scheme == "https" else None
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
@@ -52,8 +52,8 @@ class HttpTransport(Transport):
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
         if self._tls:
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
+            return http.client.HTTPSConnection(host, port, timeout=self.timeout, context=self._tls)
+        return http.client.HTTPConnection(host, port, timeout=self.timeout)
 
     def _exchange(
         self, connection: http.client.HTTPConnection, method: str, url: str, headers: Headers, body: Any

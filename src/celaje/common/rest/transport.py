@@ -13,7 +13,10 @@ Headers = Mapping[str, str]
 
 
 class Transport(ABC):
-    """`send` returns status, headers (lower-case names) and the body in chunks."""
+    """`send` returns status, headers (lower-case names) and the body in chunks. `timeout` is how many seconds
+    it waits for an answer; None: as long as the other side works."""
+
+    timeout: float | None = None
 
     @abstractmethod
     def send(

@@ -25,6 +25,7 @@ from celaje.common.service.ground import Ground
 from celaje.common.service.records import ServiceRecords
 from celaje.common.vault import Vault
 from celaje.common.wsgi import Api
+from celaje.common.wsgi.request_journal import RequestJournal
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,10 @@ class Service:
             self._make_flows()
         if "conductor" in self.parts or (self.conductor_messages is None and "api" in self.parts):
             self._make_engine()
+        self._requests: RequestJournal | None = None
         if "api" in self.parts:
             self.api = self.build_api()
+            self._watch_requests(self.api)
 
     # What a service builds.
 
@@ -180,6 +183,8 @@ class Service:
         for server in reversed(self._servers):
             server.stop(grace)
         if self._database is not None:
+            if self._requests is not None:
+                self._requests.write()
             self._database.close()
 
     def kill(self) -> None:
@@ -208,6 +213,20 @@ class Service:
         if self.services_table is not None:
             self.records = ServiceRecords(self.services_table, self.conf.service.service_down_time)
 
+    def _watch_requests(self, api: Api) -> None:
+        api.statements = self.database.of_this_thread
+        table = self.metadata.tables.get("requests")
+        if table is None:
+            return
+        self._requests = RequestJournal(
+            self.database,
+            table,
+            kept=self.conf.api.requests_kept,
+            soon=self.periodic.once,
+            component=api.component,
+        )
+        api.observers.append(self._requests)
+
     def _make_flows(self) -> None:
         assert self.flow_tables is not None
         self._vault = Vault(self.ground.state / "vault.key")
@@ -215,6 +234,7 @@ class Service:
             self.database,
             self.flow_tables,
             self.flows_declared,
+            service=self.service_type,
             deadline_of=lambda option: getattr(self.conf.flows, option),
             seal=self._vault.seal,
         )

@@ -12,7 +12,7 @@ from typing import Any
 import falcon
 import msgspec
 
-from celaje.common import context, patience
+from celaje.common import context, patience, trail
 from celaje.common.errors import CelajeError, Forbidden, Invalid, MethodNotAllowed, NotFound, Unauthorized
 from celaje.common.policy import Policy
 from celaje.common.wsgi import pipeline
@@ -67,6 +67,9 @@ class Api:
         self._request_id_headers = ("x-openstack-request-id", *extra_headers)
         # Looks at each finished request; metrics and the journal of requests hang on here.
         self.observers: list[Callable[[Request, int], None]] = []
+        # How many SQL statements this thread has executed so far; the Service says from where.
+        self.statements: Callable[[], int] = int
+        self.component = f"{service_type}-api"
         self._app = falcon.App()
         self._app.req_options.strip_url_path_trailing_slash = True
         # Falcon has handlers of its own for its errors; ours speak the dialect.
@@ -106,21 +109,23 @@ class Api:
         request.parameters = parameters
         request.route = choices[0]
         request.choices = choices
-        try:
-            if any("\0" in value for value in parameters.values()):
-                # No resource's name has one, and PostgreSQL would not even look for it.
-                raise NotFound()
-            with patience.answering():
-                for stage in pipeline.STAGES:
-                    stage(request)
-                route = request.route
-                with context.using(request.context):
-                    result = route.handler(request, **parameters)
-            if route.rule is not None and not request.authorized:
-                raise Forbidden(action=route.rule)
-            self._render(request, answer, route, result)
-        except Exception as error:
-            self._refuse(request, answer, error)
+        request.statements_before = self.statements()
+        with trail.kept() as request.trail:
+            try:
+                if any("\0" in value for value in parameters.values()):
+                    # No resource's name has one, and PostgreSQL would not even look for it.
+                    raise NotFound()
+                with patience.answering():
+                    for stage in pipeline.STAGES:
+                        stage(request)
+                    route = request.route
+                    with context.using(request.context, self.component):
+                        result = route.handler(request, **parameters)
+                if route.rule is not None and not request.authorized:
+                    raise Forbidden(action=route.rule)
+                self._render(request, answer, route, result)
+            except Exception as error:
+                self._refuse(request, answer, error)
         self._finish(request, answer)
 
     def _render(self, request: Request, answer: falcon.Response, route: Route, result: Any) -> None:
@@ -147,12 +152,13 @@ class Api:
         if isinstance(error, falcon.HTTPError):
             error = _from_falcon(error)
         if not isinstance(error, CelajeError):
-            with context.using(request.context):
+            with context.using(request.context, self.component):
                 log.exception("%s %s failed unexpectedly", request.http.method, request.http.path)
             error = CelajeError("Unexpected error.")
+        request.error = error
         status, body = self.dialect(error, request.context.request_id)
         if status >= 500 and error.kind == "internal":
-            with context.using(request.context):
+            with context.using(request.context, self.component):
                 log.error("%s %s answers %s: %s", request.http.method, request.http.path, status, error)
         answer.status = status
         answer.content_type = "application/json"
@@ -177,6 +183,8 @@ class Api:
     def _lost(self, http: falcon.Request, answer: falcon.Response, error: Exception, params: Any) -> None:
         """What never reached a route: unknown path, unknown method."""
         request = Request(self, http)
+        request.trail = trail.Trail()
+        request.statements_before = self.statements()
         pipeline.request_id(request)
         with contextlib.suppress(CelajeError):
             pipeline.version(request)

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 import falcon
 
 from celaje.common.context import RequestContext
-from celaje.common.errors import Invalid
+from celaje.common.errors import CelajeError, Invalid
+from celaje.common.trail import Trail
 from celaje.common.wsgi.routes import Route, Version
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ class Request:
         "body",
         "choices",
         "context",
+        "error",
         "http",
         "parameters",
         "route",
+        "statements_before",
         "token",
+        "trail",
         "version",
     )
 
@@ -46,6 +50,10 @@ class Request:
         self.token: Any = None
         self.body: Any = None
         self.authorized = False
+        # What is told of it afterwards: its hops, its refusal, the SQL that its thread had done before.
+        self.trail: Trail | None = None
+        self.error: CelajeError | None = None
+        self.statements_before = 0
         self._query: list[tuple[str, str]] | None = None
 
     @property
@@ -56,6 +64,11 @@ class Request:
     def stream(self) -> Any:
         """The raw body: `read(size)`."""
         return self.http.bounded_stream if self.http.content_length is not None else self.http.stream
+
+    @property
+    def seconds(self) -> float:
+        """Since it came."""
+        return self.trail.seconds if self.trail is not None else 0.0
 
     def header(self, name: str) -> str | None:
         return self.http.get_header(name)

@@ -82,6 +82,7 @@ def create(
             _INSERT_METADATA, [{"server_id": row["id"], "key": k, "value": v} for k, v in metadata.items()]
         )
     tags = list(tags)
+    tx.moved("server", row["id"], row["task_state"] or row["vm_state"])
     if tags:
         tx.execute(_INSERT_TAGS, [{"server_id": row["id"], "tag": tag} for tag in tags])
     if devices:

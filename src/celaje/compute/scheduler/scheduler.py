@@ -36,6 +36,8 @@ class ComputeScheduler:
         self._asked = 0
         self._lock = threading.Lock()
         self._filters = make_filters(conf.filter_scheduler.enabled_filters, conf)
+        # In their order; those of a decision's record that are not in it have removed nobody.
+        self._enabled = [type(one).__name__ for one in self._filters]
         self._weighers = make_weighers(conf)
         self._subset = conf.filter_scheduler.host_subset_size
         self._attempts = conf.scheduler.max_attempts
@@ -92,7 +94,10 @@ class ComputeScheduler:
             if not chosen:
                 self._refuse_unless_warm()
                 raise NoValidHost(
-                    "No valid host was found. " + _told(record, len(self.hosts)), filters=record
+                    "No valid host was found. " + _told(record, len(self.hosts)),
+                    filters=record,
+                    considered=len(self.hosts),
+                    enabled=self._enabled,
                 )
             # The first choice counts as taken, so that the next decision sees it.
             self.hosts.consume(chosen[0], *spec["resources"])
@@ -107,6 +112,8 @@ class ComputeScheduler:
                     for node in chosen
                 ],
                 "filters": record,
+                "considered": len(self.hosts),
+                "enabled": [] if spec.get("skip_filters") else self._enabled,
             }
 
     def _refuse_unless_warm(self) -> None:

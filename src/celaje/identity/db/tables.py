@@ -15,8 +15,10 @@ from sqlalchemy import (
 )
 
 from celaje.common.db import Json, Moment, new_metadata
+from celaje.common.wsgi.request_journal import request_table
 
 METADATA = new_metadata()
+REQUESTS = request_table(METADATA)
 
 # No domain above: domains themselves, and roles that every domain may use.
 NO_DOMAIN = ""

@@ -59,6 +59,7 @@ def insert(tx: Transaction, image: Mapping[str, Any]) -> None:
     """A new row with its tags and properties. DuplicateRow when the id is taken."""
     values = {key: value for key, value in image.items() if key not in ("tags", "properties")}
     tx.execute(_INSERT, values)
+    tx.moved("image", image["id"], image["status"])
     add_tags(tx, image["id"], image["tags"])
     set_properties(tx, image["id"], image["properties"])
 

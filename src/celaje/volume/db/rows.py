@@ -13,6 +13,7 @@ class Rows:
     """get, insert, change and remove by the primary key `id`."""
 
     def __init__(self, table: Table):
+        self._resource = table.name.removesuffix("s")
         self._get = Prepared(select(table).where(table.c.id == bindparam("row")))
         self._of_project = (
             Prepared(
@@ -39,6 +40,9 @@ class Rows:
 
     def insert(self, tx: Transaction, row: Row) -> None:
         self._insert.run(tx, **row)
+        state = row.get("status") or row.get("attach_status")
+        if state:
+            tx.moved(self._resource, row["id"], state)
 
     def change(self, tx: Transaction, row_id: str, **values: Any) -> None:
         self._change.run(tx, row=row_id, **values)

@@ -5,7 +5,7 @@ the last word.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from celaje.common import clock
@@ -22,6 +22,7 @@ class Scheduler:
 
     def __init__(self, conf: Any, ask_workers: Callable[[], None]):
         self._filters = filters.chosen(conf.scheduler_default_filters)
+        self._enabled = ["report", *(type(one).__name__ for one in self._filters)]
         self._weighers = weighers.chosen(conf.scheduler_default_weighers, conf)
         self._patience = conf.scheduler_driver_init_wait_time
         self._down_time = conf.service.service_down_time
@@ -43,7 +44,7 @@ class Scheduler:
             removed: list[Row] = []
             passed = [pool for pool in self._pools.values() if self._passes(pool, request, removed)]
             if not passed:
-                raise _nothing_left(removed)
+                raise _nothing_left(removed, self._enabled)
             order = weighers.weigh(self._weighers, passed, request)
             best = order[0][1]
             best.promised += request["size"]
@@ -51,6 +52,7 @@ class Scheduler:
                 "backend": best.name,
                 "capacity": best.capacity(),
                 "removed": removed,
+                "enabled": self._enabled,
                 "weights": {pool.name: round(weight, 4) for weight, pool in order},
             }
 
@@ -116,8 +118,8 @@ def _removed(name: str, backend: str, reason: str) -> Row:
     return {"filter": name, "backend": backend, "reason": reason}
 
 
-def _nothing_left(removed: list[Row]) -> NoValidBackend:
+def _nothing_left(removed: list[Row], enabled: Sequence[str] = ()) -> NoValidBackend:
     if not removed:
-        return NoValidBackend(reason="No volume worker has reported a back end.", filters=[])
+        return NoValidBackend(reason="No volume worker has reported a back end.", filters=[], enabled=[])
     words = "; ".join(f"{row['backend']}: {row['reason']} ({row['filter']})" for row in removed)
-    return NoValidBackend(reason=words, filters=removed)
+    return NoValidBackend(reason=words, filters=removed, enabled=list(enabled))

@@ -19,6 +19,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _MARKS = "_celaje_marks"
 _LOST = "_celaje_lost"
+_TOLD = "_celaje_told"
 _SCALARS = frozenset((type(None), bool, int, float, str))
 
 # What a stock server says where ours has an error of its own for it.
@@ -87,6 +88,8 @@ def reply(request_id: str, unique_id: str, outcome: Outcome, lost: str | None = 
     }
     if lost is not None:
         body[_LOST] = lost
+    if outcome.told is not None:
+        body[_TOLD] = outcome.told
     if outcome.error is not None:
         body["failure"] = _failure(outcome.error)
         return _wrapped(body, None, "error")
@@ -136,14 +139,15 @@ def read_reply(body: bytes | str) -> Reply:
     message = _unwrapped(body)
     request_id = str(message.get("_msg_id"))
     failure = message.get("failure")
+    told = message.get(_TOLD)
     if failure:
-        return Reply(request_id, Outcome(error=_error(failure)), message.get(_LOST))
+        return Reply(request_id, Outcome(error=_error(failure), told=told), message.get(_LOST))
     result = message.get("result")
     if not message.get("ending", False) and result is None:
         return Reply(request_id, None, None)
     for path, mark in message.get(_MARKS) or ():
         result = _restore(result, path, mark)
-    return Reply(request_id, Outcome(result), None)
+    return Reply(request_id, Outcome(result, told=told), None)
 
 
 def _wrapped(body: dict[str, Any], value: Any, name: str) -> bytes:

@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("result", Json(), nullable=True),
         sa.Column("error", Json(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("trail", Json(), nullable=True),
         sa.PrimaryKeyConstraint("flow_id", "number", name=op.f("pk_flow_steps")),
     )
     op.create_table(
@@ -95,8 +96,10 @@ def upgrade() -> None:
         sa.Column("result", Json(), nullable=True),
         sa.Column("error", Json(), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("claimed_at", Moment(), nullable=True),
         sa.Column("updated_at", Moment(), nullable=True),
         sa.Column("finished_at", Moment(), nullable=True),
+        sa.Column("trail", Json(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flows")),
     )
     op.create_index(op.f("ix_flows_due_at"), "flows", ["due_at"], unique=False)
@@ -198,6 +201,26 @@ def upgrade() -> None:
         sa.Column("limit", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "resource", name=op.f("pk_quotas")),
     )
+    op.create_table(
+        "requests",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("global_request_id", sa.String(length=64), nullable=True),
+        sa.Column("method", sa.String(length=8), nullable=False),
+        sa.Column("path", sa.String(length=500), nullable=False),
+        sa.Column("route", sa.String(length=255), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("received_at", Moment(), nullable=False),
+        sa.Column("took", sa.Float(), nullable=False),
+        sa.Column("statements", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("error", Json(), nullable=True),
+        sa.Column("trail", Json(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_requests")),
+    )
+    op.create_index(op.f("ix_requests_global_request_id"), "requests", ["global_request_id"], unique=False)
+    op.create_index(op.f("ix_requests_request_id"), "requests", ["request_id"], unique=False)
     op.create_table(
         "routers",
         sa.Column("id", sa.String(length=36), nullable=False),

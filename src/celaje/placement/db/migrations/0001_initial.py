@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from celaje.common.db.types import Moment
+from celaje.common.db.types import Json, Moment
 
 
 def upgrade() -> None:
@@ -19,6 +19,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_consumers")),
     )
     op.create_index("ix_consumers_owner", "consumers", ["project_id", "user_id"], unique=False)
+    op.create_table(
+        "requests",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("global_request_id", sa.String(length=64), nullable=True),
+        sa.Column("method", sa.String(length=8), nullable=False),
+        sa.Column("path", sa.String(length=500), nullable=False),
+        sa.Column("route", sa.String(length=255), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("received_at", Moment(), nullable=False),
+        sa.Column("took", sa.Float(), nullable=False),
+        sa.Column("statements", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("error", Json(), nullable=True),
+        sa.Column("trail", Json(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_requests")),
+    )
+    op.create_index(op.f("ix_requests_global_request_id"), "requests", ["global_request_id"], unique=False)
+    op.create_index(op.f("ix_requests_request_id"), "requests", ["request_id"], unique=False)
     op.create_table(
         "resource_classes",
         sa.Column("name", sa.String(length=255), nullable=False),
