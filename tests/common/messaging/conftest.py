@@ -9,6 +9,7 @@ import time
 import amqp
 import pytest
 from tests.servers import rabbitmq
+from tests.servers.shared import spare_port
 
 from celaje.common import clock
 from celaje.common.messaging import Client, Messages, Server, call, cast, connect, fanout
@@ -153,9 +154,15 @@ def rabbit_url():
     empty(url)
 
 
-@pytest.fixture(params=["inproc", "rabbit"])
+@pytest.fixture
+def zmq_url():
+    """A meeting point of the test's own."""
+    return f"zmq://127.0.0.1:{spare_port()}"
+
+
+@pytest.fixture(params=["inproc", "rabbit", "zmq"])
 def cloud(request):
-    url = "inproc://" if request.param == "inproc" else request.getfixturevalue("rabbit_url")
+    url = "inproc://" if request.param == "inproc" else request.getfixturevalue(f"{request.param}_url")
     cloud = Cloud(url)
     yield cloud
     cloud.close()

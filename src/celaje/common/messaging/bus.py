@@ -12,7 +12,6 @@ from celaje.common.messaging.driver import Bus
 from celaje.common.messaging.inproc import InprocBus
 
 _RABBIT = frozenset(("rabbit", "amqp", "kombu"))
-_EXTRAS = {"zmq": "zmq"}
 
 
 def connect(transport_url: str, conf: Any = None) -> Bus:
@@ -27,16 +26,21 @@ def connect(transport_url: str, conf: Any = None) -> Bus:
         try:
             from celaje.common.messaging.rabbit import RabbitBus
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "amqp":
-                raise
-            raise ConfigurationError(f"transport_url: {scheme}:// needs the extra celaje[rabbit]") from None
+            raise _missing(error, "amqp", f"{scheme}://", "rabbit") from None
         return RabbitBus(transport_url, conf)
-    extra = _EXTRAS.get(scheme)
-    if extra is not None:
-        # The scheme only: the URL holds a password.
-        raise ConfigurationError(
-            f"transport_url: {scheme}:// needs the extra celaje[{extra}], which does not exist yet"
-        )
+    if scheme == "zmq":
+        try:
+            from celaje.common.messaging.zmq import ZmqBus
+        except ModuleNotFoundError as error:
+            raise _missing(error, "zmq", "zmq://", "zmq") from None
+        return ZmqBus(transport_url, conf)
     raise ConfigurationError(
         f"transport_url: no message driver speaks {scheme!r}; use inproc:// (rabbit:// and zmq:// by extras)"
     )
+
+
+def _missing(error: ModuleNotFoundError, library: str, scheme: str, extra: str) -> Exception:
+    """The scheme only: the URL holds a password."""
+    if error.name is None or error.name.partition(".")[0] != library:
+        return error
+    return ConfigurationError(f"transport_url: {scheme} needs the extra celaje[{extra}]")

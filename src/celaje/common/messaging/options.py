@@ -97,6 +97,64 @@ RABBIT_OPTIONS = [
     cfg.StrOpt("ssl_key_file", default="", help="The private key of ssl_cert_file."),
 ]
 
+# [oslo_messaging_zmq]: the names of oslo.messaging's former driver where they mean the same here.
+ZMQ_OPTIONS = [
+    cfg.FloatOpt(
+        "rpc_cast_timeout",
+        default=-1,
+        deprecated_group="DEFAULT",
+        help="Seconds that a cast waits at its sender for a server to come up; -1: as long as the sender "
+        "lives.",
+    ),
+    cfg.FloatOpt(
+        "rpc_poll_timeout",
+        default=1,
+        min=0,
+        deprecated_group="DEFAULT",
+        help="Seconds for which a process that has just started looks for the others before a call that none "
+        "of them takes fails.",
+    ),
+    cfg.StrOpt(
+        "rpc_zmq_bind_address",
+        default="127.0.0.1",
+        deprecated_group="DEFAULT",
+        help="Address that this process listens on; * for all of the machine. Anything but loopback needs "
+        "curve_secret_key_file.",
+    ),
+    cfg.StrOpt(
+        "rpc_zmq_host",
+        deprecated_group="DEFAULT",
+        help="Name or address by which the others reach this machine. Not set: rpc_zmq_bind_address.",
+    ),
+    cfg.PortOpt("rpc_zmq_min_port", default=0, help="First port that a process may take; 0: any free one."),
+    cfg.PortOpt("rpc_zmq_max_port", default=65535, help="Last port that a process may take."),
+    cfg.IntOpt(
+        "rpc_zmq_topic_backlog",
+        default=10000,
+        min=1,
+        deprecated_group="DEFAULT",
+        help="Casts to one server, or to a topic, that wait at a sender. One more waits for room while "
+        "somebody takes them, and fails while nobody does.",
+    ),
+    cfg.FloatOpt(
+        "zmq_target_update",
+        default=2,
+        min=0.01,
+        help="Seconds between two signs of life to every other process.",
+    ),
+    cfg.FloatOpt(
+        "zmq_target_expire",
+        default=10,
+        min=0.05,
+        help="Seconds without a sign of life after which a process counts as gone.",
+    ),
+    cfg.StrOpt(
+        "curve_secret_key_file",
+        help="ZeroMQ certificate with the key pair of the cluster, the same file for all its processes. Not "
+        "set: no authentication and no encryption.",
+    ),
+]
+
 # [oslo_messaging_notifications]
 NOTIFICATION_OPTIONS = [
     cfg.MultiStrOpt(

@@ -26,7 +26,8 @@ _OWN_NAMES = frozenset(("to", "messages", "topic", "exchange", "version", "names
 @dataclass(frozen=True)
 class Message:
     """One row of a table. `timeout` is an option's name or seconds, for calls only; `since` is the version
-    of the table that the receiver must speak at least; `may_be_lost`: its sender does not wait for the bus."""
+    of the table that the receiver must speak at least; `may_be_lost`: its sender does not wait for the
+    bus."""
 
     name: str
     kind: str
