@@ -6,35 +6,26 @@ they get a Ground each, and speak to each other by REST and messages as they do 
 
 import importlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from celaje.assembly import SERVICE_USERS, SERVICES, Assembly, service_class
 from celaje.common.conf import Configuration, load
 from celaje.common.messaging.bus import connect
 from celaje.common.messaging.driver import Bus
 from celaje.common.rest import InProcessTransport, ServiceCredentials
 from celaje.common.revocations import Revocations
-from celaje.common.service import Ground, Service
+from celaje.common.service import Service
 from celaje.common.tokens import KeyRepository, Tokens
 from celaje.common.wsgi import Mount
 from celaje.front_door import FrontDoor
 from celaje.secrets import Secrets
 
+__all__ = ["SERVICES", "SERVICE_USERS", "Cloud", "service_class"]
+
 log = logging.getLogger(__name__)
-
-# In the order in which they start: who is asked by others comes first.
-SERVICES = ("identity", "placement", "image", "network", "volume", "compute")
-
-# Names of the services' own users, as DevStack has them.
-SERVICE_USERS = {
-    "placement": "placement",
-    "image": "glance",
-    "network": "neutron",
-    "volume": "cinder",
-    "compute": "nova",
-}
 
 # People as DevStack has them, besides the admin.
 EXAMPLE_USERS = ("demo", "alt_demo")
@@ -46,9 +37,12 @@ HOST = "celaje"
 
 
 @dataclass
-class Cloud:
+class Cloud(Assembly):
     """`state` is the cloud's folder. `files`/`dirs` are configuration files for all services, `overrides`
     values by service. `url` is where the front door is reached, for the catalog and links."""
+
+    alone = True
+    syncs_schema = True
 
     state: Path
     url: str = "http://127.0.0.1:5000"
@@ -68,31 +62,14 @@ class Cloud:
         self.tokens = Tokens(keys)
         self.revocations = Revocations()
         self.bus: Bus = connect("inproc://")
-        self.application = Mount({}, FrontDoor(self))
+        self.application = Mount({}, FrontDoor(self.running, lambda: self.url))
 
     def start(self) -> None:
-        """Start every service, identity first; returns when all answer."""
-        for name in self.services:
-            self._start_service(name, flows=False)
-        for service in self.running.values():
-            service.start_flows()
+        super().start()
         log.info("all services of %s are up", self.state)
 
-    def stop(self, grace: float = 10.0) -> None:
-        """No new work; running steps end within `grace` seconds or are left to be resumed."""
-        for name in reversed(list(self.running)):
-            self.running[name].stop(grace)
-        self.bus.close()
-
-    def kill(self) -> None:
-        """As `kill -9`: tests of crashes end a cloud so, and start another on the same state."""
-        # All die at once: a flow that still ran would take the death of another service for a refusal.
-        for service in self.running.values():
-            if service.engine:
-                service.engine.kill()
-        for service in self.running.values():
-            service.kill()
-        self.bus.close()
+    def parts(self) -> Mapping[str, Collection[str]]:
+        return {name: service_class(name).all_parts() for name in self.services}
 
     def configuration(self, name: str) -> Configuration:
         """The service's configuration with what the all-in-one cloud itself decides."""
@@ -100,20 +77,14 @@ class Cloud:
             name, self.state, self.url, self.files, self.dirs, self.overrides.get(name, {}), self.host
         )
 
-    def unknown_keys(self) -> list[str]:
-        """Keys in the configuration files that no service reads, each with the nearest real one. Raises
-        ConfigurationError instead where strict_config is on."""
-        known = [importlib.import_module(f"celaje.{name}.conf").OPTIONS for name in self.services]
-        conf = self.configuration(self.services[0])
-        if not conf.loaded_files:
-            return []
-        backends: list[Any] = []
-        if "volume" in self.services:
-            from celaje.volume.backends import backend_options
+    def folder(self, name: str) -> Path:
+        return self.state / name
 
-            backends = backend_options()
-        conf.check_keys(known, backends)
-        return [str(item) for item in conf.unknown_keys(known, backends)]
+    def bus_of(self, name: str) -> Bus:
+        return self.bus
+
+    def way(self, name: str, service_type: str) -> InProcessTransport:
+        return self.transport_to(service_type)
 
     def transport_to(self, service_type: str) -> InProcessTransport:
         return InProcessTransport(lambda: self._api(service_type), f"/{service_type}")
@@ -126,39 +97,26 @@ class Cloud:
             lambda: self.transport_to("identity"), username=user, password=self.secrets.password(user)
         )
 
-    def _api(self, name: str) -> Any:
-        service = self.running.get(name)
-        return service.api if service else None
+    def unknown_keys(self) -> list[str]:
+        # Without files there is nothing to look into, and nothing of it to be imported.
+        return super().unknown_keys() if self.files or self.dirs else []
 
-    def _start_service(self, name: str, *, flows: bool = True) -> None:
-        folder = self.state / name
-        folder.mkdir(exist_ok=True, mode=0o700)
-        conf = self.configuration(name)
-        ground = Ground(
-            conf=conf,
-            bus=self.bus,
-            state=folder,
-            tokens=self.tokens,
-            revocations=self.revocations,
-            transport_to=self.transport_to,
-            credentials=self.credentials(name),
-            alone=True,
-        )
-        service = service_class(name)(ground)
-        assert service.api is not None
-        self.running[name] = service
-        self.application.add(name, service.api)
-        if name == "identity":
-            self._bootstrap(service)
-        service.start(flows=flows)
-
-    def _bootstrap(self, service: Service) -> None:
+    def built(self, name: str, service: Service) -> None:
         """Users, projects, roles and catalog, before anybody logs in."""
+        if name != "identity":
+            return
         from celaje.identity.bootstrap import bootstrap
 
         names = (*SERVICE_USERS.values(), *EXAMPLE_USERS)
         users = {user: self.secrets.password(user) for user in names}
         bootstrap(service, self.secrets.password("admin"), self.url, users, self.secrets.generated)
+
+    def close(self) -> None:
+        self.bus.close()
+
+    def _api(self, name: str) -> Any:
+        service = self.running.get(name)
+        return service.api if service else None
 
 
 def configuration(  # noqa: PLR0917 - what a Cloud is made of
@@ -178,12 +136,3 @@ def configuration(  # noqa: PLR0917 - what a Cloud is made of
     }
     own = {("api", "public_endpoint"): f"{url}/{name}", **(overrides or {})}
     return load(name, options, files, dirs, overrides=own, defaults=defaults, by="celaje up")
-
-
-def service_class(name: str) -> type[Service]:
-    """The one Service that the module declares."""
-    module = importlib.import_module(f"celaje.{name}.service")
-    for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, Service) and value.__module__ == module.__name__:
-            return value
-    raise LookupError(f"celaje.{name}.service declares no Service")

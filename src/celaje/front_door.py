@@ -1,22 +1,22 @@
-"""What answers below no service's path in the all-in-one cloud: what runs here, and is it well.
+"""What answers below no service's path where several APIs share one address: which services run here.
 
 Behind `celaje status` (from outside, without a token it tells no more than which services there are).
 """
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from celaje import __version__
 
-if TYPE_CHECKING:
-    from celaje.cloud import Cloud
-
 
 class FrontDoor:
-    def __init__(self, cloud: "Cloud"):
-        self._cloud = cloud
+    """`running` by service; `url` gives where this address is reached."""
+
+    def __init__(self, running: Mapping[str, Any], url: Callable[[], str]):
+        self._running = running
+        self._url = url
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "/") not in ("", "/"):
@@ -24,14 +24,14 @@ class FrontDoor:
         return self._answer(start_response, "200 OK", self._overview())
 
     def _overview(self) -> dict[str, Any]:
-        url = self._cloud.url
+        url = self._url()
         return {
             "celaje": __version__,
-            "services": {name: f"{url}/{name}" for name in self._cloud.running},
+            "services": {name: f"{url}/{name}" for name in self._running},
         }
 
     def _lost(self) -> dict[str, Any]:
-        names = ", ".join(f"/{name}" for name in self._cloud.running)
+        names = ", ".join(f"/{name}" for name in self._running)
         return {"error": {"code": 404, "message": f"Nothing is here. The services are below {names}."}}
 
     @staticmethod

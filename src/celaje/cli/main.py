@@ -11,6 +11,8 @@ from celaje.cli.failure import Failure
 # command -> (module, one line for the overview)
 COMMANDS = {
     "up": ("celaje.cli.up", "Start a whole cloud in this terminal."),
+    "service": ("celaje.cli.service", "Start parts of services, as one of several processes."),
+    "identity": ("celaje.cli.identity", "Prepare a cloud's identity service."),
     "status": ("celaje.cli.status", "Tell from outside what is up."),
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),

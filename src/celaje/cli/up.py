@@ -1,19 +1,17 @@
 """`celaje up`: check what a user can have got wrong, then host the cloud behind granian.
 
-This process stays small: it holds the state directory's lock and the server's signals. The cloud lives in
-the server's one worker process (`cli/worker.py`), which is forked before anything heavy is imported here.
+This process holds the state directory's lock. The cloud lives in the server's one worker process
+(`cli/hosting.py`, `cli/worker.py`).
 """
 
-import errno
 import os
 import shutil
-import socket
-import sys
 import tempfile
 from pathlib import Path
 
 import click
 
+from celaje.cli import hosting
 from celaje.cli.failure import Failure
 from celaje.cli.state import StateDirectory, default_state
 
@@ -65,7 +63,8 @@ def command(  # noqa: PLR0917 - one argument an option
     directory = StateDirectory(folder)
     directory.lock()
     try:
-        _check_port(address, port)
+        taken = f"Stop what listens there, or use another one: celaje up --port {port + 1}"
+        hosting.check_port(address, port, taken)
         for path in (*files, *dirs):
             if not path.exists():
                 raise Failure(f"The configuration {path} does not exist.")
@@ -80,49 +79,14 @@ def command(  # noqa: PLR0917 - one argument an option
             "dirs": [str(path.absolute()) for path in dirs],
             "strict_config": strict_config,
             "debug": debug,
+            "what": "The cloud",
             "ephemeral": ephemeral,
             "parent": os.getpid(),
         }
-        _serve(settings, address, port)
+        from celaje.cli.worker import Loader
+
+        hosting.serve(Loader(settings, "celaje.cli.all_in_one:AllInOne"), address, port)
     finally:
         directory.record.unlink(missing_ok=True)
         if ephemeral:
             shutil.rmtree(directory.path, ignore_errors=True)
-
-
-def _check_port(address: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise Failure(
-                    f"Port {port} on {address} is taken.",
-                    f"Stop what listens there, or use another one: celaje up --port {port + 1}",
-                ) from error
-            raise Failure(f"{address}:{port} cannot be listened on: {error.strerror}.") from error
-
-
-def _serve(settings: dict[str, object], address: str, port: int) -> None:
-    from granian.constants import Interfaces
-    from granian.server import Server
-
-    from celaje.cli.worker import Loader
-
-    server = Server(
-        "celaje",
-        address=address,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=16,
-        backlog=1024,
-        websockets=False,
-        log_enabled=False,
-        workers_kill_timeout=30,
-    )
-    sys.stdout.flush()
-    # granian ends with code 1 when its worker ended by itself: the worker has said why.
-    server.serve(target_loader=Loader(settings), wrap_loader=False)

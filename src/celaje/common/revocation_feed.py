@@ -20,6 +20,8 @@ from celaje.common.tokens import seconds
 
 log = logging.getLogger(__name__)
 
+# Seconds until a read that failed is tried again.
+_TRY_AGAIN = 2.0
 _OVERLAP = datetime.timedelta(seconds=120)
 
 
@@ -60,10 +62,12 @@ class RevocationFeed:
         self._identity = identity
         self._token_lifetime = token_lifetime
         self._last: str | None = None
+        self._due = clock.monotonic()
         self._server = Server(bus, RevocationMessages.target(name), self, RevocationMessages, threads=1)
         self._periodic = Periodic("revocations")
         if identity is not None:
-            self._periodic.every(poll_interval, self.catch_up, at_once=True)
+            self._poll_interval = poll_interval
+            self._periodic.every(min(poll_interval, _TRY_AGAIN), self._catch_up_when_due, at_once=True)
         self._periodic.every(600.0, self.forget)
 
     def start(self) -> None:
@@ -80,17 +84,24 @@ class RevocationFeed:
         for event in events:
             self._revocations.add(RevocationEvent.from_api(event))
 
-    def catch_up(self) -> None:
-        """Read what identity has written since the last read (with an overlap: clocks differ)."""
+    def _catch_up_when_due(self) -> None:
+        """A read that failed is tried again soon: until then a revocation may be missing here."""
+        if clock.monotonic() >= self._due and self.catch_up():
+            self._due = clock.monotonic() + self._poll_interval
+
+    def catch_up(self) -> bool:
+        """Read what identity has written since the last read (with an overlap: clocks differ); false when
+        it did not answer."""
         assert self._identity is not None
         asked_at = clock.now()
         try:
             events = self._identity.events(self._last)
         except CelajeError as error:
             log.warning("the revocation events could not be read: %s", error.message)
-            return
+            return False
         self.revoked(events)
         self._last = clock.iso(asked_at - _OVERLAP, microseconds=True, zulu=True)
+        return True
 
     def forget(self) -> None:
         """Drop events about tokens that have all expired."""

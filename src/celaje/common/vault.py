@@ -3,6 +3,7 @@
 One key file per service, readable by its owner only; services on several machines share the file.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ class Vault:
     def __init__(self, key_file: Path):
         if not key_file.exists():
             key_file.parent.mkdir(parents=True, exist_ok=True)
-            write_secret(key_file, Fernet.generate_key())
+            create_secret(key_file, Fernet.generate_key())
         self._fernet = Fernet(key_file.read_bytes().strip())
 
     def seal(self, secret: str) -> bytes:
@@ -29,10 +30,22 @@ class Vault:
 
 def write_secret(path: Path, content: bytes) -> None:
     """Create `path` with mode 0600 from the first moment on; replaces what was there atomically."""
-    temporary = path.with_name(f".{path.name}.new")
+    _written_beside(path, content).replace(path)
+
+
+def create_secret(path: Path, content: bytes) -> None:
+    """As `write_secret`, unless another process was first: then its content stays."""
+    temporary = _written_beside(path, content)
+    with contextlib.suppress(FileExistsError):
+        os.link(temporary, path)
+    temporary.unlink()
+
+
+def _written_beside(path: Path, content: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+    return temporary

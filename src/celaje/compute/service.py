@@ -60,9 +60,8 @@ class ComputeService(Service):
         self.report_as("nova-scheduler", ComputeSchedulerMessages, availability_zone="internal")
         self.client(ComputeWorkerMessages).report_now()
         # Now, and now and then: a nudge that was lost must not leave a scheduler with old facts.
-        self.periodic.every(
-            self.conf.service.report_interval, self.scheduler_client.refresh_host_facts, at_once=True
-        )
+        refresh = self.client(ComputeSchedulerMessages).refresh_host_facts
+        self.periodic.every(self.conf.service.report_interval, refresh, at_once=True)
 
     def start_workers(self) -> None:
         driver, hosts = self.make_driver()

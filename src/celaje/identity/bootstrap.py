@@ -66,31 +66,37 @@ def bootstrap(
     public_url: str,
     passwords: Mapping[str, str],
     generated: Collection[str] = (),
+    *,
+    examples: bool = True,
+    endpoints: Mapping[str, str] | None = None,
 ) -> None:
     """`passwords` has one for each service user, and for demo and alt_demo where they are not to have the
     admin's, as DevStack does it; `generated` are the users whose password was made at random (and has at
-    least 128 bits). `public_url` has no slash at its end."""
-    wanted = dict.fromkeys(HUMANS, admin_password) | dict(passwords)
+    least 128 bits). `public_url` has no slash at its end. `examples`: with demo and alt_demo. `endpoints`:
+    {service type: URL} where they are not below `public_url`."""
+    people = HUMANS if examples else {"admin": {"admin": ("admin",)}}
+    wanted = dict.fromkeys(people, admin_password) | dict(passwords)
     known = service.database.read(_user_ids)
     hashes = _hashes(service, {name: wanted[name] for name in wanted if name not in known}, generated)
 
     def unit(tx: Transaction) -> None:
         _domain(tx)
-        projects = {name: _project(tx, name, about) for name, about in PROJECT_NAMES.items()}
+        needed = {project for projects in people.values() for project in projects} | set(SERVICE_ROLES)
+        projects = {name: _project(tx, name, PROJECT_NAMES[name]) for name in PROJECT_NAMES if name in needed}
         roles = _roles(tx)
         users = _users(tx, hashes)
         grants = [
             (users[name], "project", projects[project], roles[role])
             for name in wanted
             # What an operator took from a user stays taken; but the cloud keeps its admin and its services.
-            if name in hashes or name == "admin" or name not in HUMANS
-            for project, names in HUMANS.get(name, SERVICE_ROLES).items()
+            if name in hashes or name == "admin" or name not in people
+            for project, names in people.get(name, SERVICE_ROLES).items()
             for role in names
         ]
         grants.append((users["admin"], "system", SYSTEM, roles["admin"]))
         grants.append((users["admin"], "domain", DOMAIN, roles["admin"]))
         _assign(tx, grants)
-        _catalog(tx, public_url)
+        _catalog(tx, public_url, endpoints or {})
         service.catalog.changed_by(tx)
         service.inference.changed_by(tx)
 
@@ -215,7 +221,7 @@ def _assign(tx: Transaction, grants: list[tuple[str, str, str, str]]) -> None:
         tx.execute(insert(ASSIGNMENTS), rows)
 
 
-def _catalog(tx: Transaction, public_url: str) -> None:
+def _catalog(tx: Transaction, public_url: str, urls: Mapping[str, str]) -> None:
     if tx.execute(select(REGIONS.c.id).where(REGIONS.c.id == REGION)).first() is None:
         tx.execute(insert(REGIONS).values(id=REGION, description="", extra={}))
     services = {(row["type"], row["name"]): row for row in fetch_all(tx, select(SERVICES))}
@@ -231,7 +237,8 @@ def _catalog(tx: Transaction, public_url: str) -> None:
         if row is None:
             new_services.append({"id": service_id, "type": kind, "name": name, "enabled": True, "extra": {}})
         for interface in INTERFACES:
-            known, url = endpoints.get((service_id, interface, REGION)), public_url + path
+            known = endpoints.get((service_id, interface, REGION))
+            url = urls.get(kind) or public_url + path
             if known is None:
                 new_endpoints.append(_endpoint(service_id, interface, url))
             elif known["url"] != url:

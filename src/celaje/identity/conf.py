@@ -104,6 +104,11 @@ OPTIONS: Options = {
             min=1,
             help="Minutes after which a signed EC2 or S3 request is too old to be accepted.",
         ),
+        cfg.StrOpt(
+            "key_file",
+            help="File with the key that seals stored credentials, the same for every identity process. Not "
+            "set: credentials.key below state_path.",
+        ),
         cfg.IntOpt("user_limit", default=-1, min=-1, help="Most credentials a user has. -1: any number."),
     ],
     "federation": [

@@ -34,7 +34,8 @@ class IdentityService(Service):
         self.revocations = self.ground.revocations
         self.allow_expired_window = EXPIRED_WINDOW
         self.passwords = Passwords.from_conf(conf.identity)
-        self.vault = Vault(self.ground.state / "credentials.key")
+        key_file = conf.credential.key_file
+        self.vault = Vault(Path(key_file) if key_file else self.ground.state / "credentials.key")
         self.catalog = Cached(Catalog.load, conf.catalog.cache_time)
         self.inference = Cached(Inference.load, conf.catalog.cache_time)
         self.providers = Cached(service_providers.load_enabled, conf.catalog.cache_time)

@@ -30,7 +30,7 @@ def open_driver(conf: Configuration, section: str, state: Path) -> tuple[VolumeD
     cls, options = declared(conf, section)
     if "volumes_dir" in options and not options.volumes_dir:
         conf.set(section, "volumes_dir", str(state / "volumes" / section))
-    driver = cls(options, backend=section, host=conf.host)
+    driver = cls(options, backend=section, host=options.backend_host or conf.host)
     driver.check_for_setup_error()
     return driver, options
 

@@ -14,6 +14,11 @@ BACKEND_OPTIONS = [
         help="What drives this back end: file, nbd, fake, or the dotted path of a driver class.",
     ),
     cfg.StrOpt(
+        "backend_host",
+        help="Name that takes the place of `host` for this back end: workers on several machines that give "
+        "it the same one share the back end's work (see [coordination] backend_url).",
+    ),
+    cfg.StrOpt(
         "backend_availability_zone",
         help="Availability zone of this back end; storage_availability_zone when not set.",
     ),
@@ -110,6 +115,13 @@ OPTIONS: Options = {
             default=60,
             min=0.01,
             help="Seconds between looks for reservations that nobody has settled in time.",
+        ),
+    ],
+    "coordination": [
+        cfg.StrOpt(
+            "backend_url",
+            help="file:///folder, reached by all workers that share a back end: they lock volumes there. Not "
+            "set: each worker has its back ends for itself.",
         ),
     ],
     "flows": [

@@ -6,6 +6,7 @@ from typing import Any
 
 from celaje.common.image_cache import ImageCache
 from celaje.common.service import Service
+from celaje.common.shared_fences import fences
 from celaje.common.wsgi import Api
 from celaje.volume import backends
 from celaje.volume.api import build_api
@@ -78,7 +79,7 @@ class VolumeService(Service):
 
     def _start_worker(self, section: str) -> None:
         driver, options = backends.open_driver(self.conf, section, self.ground.state)
-        host = f"{self.ground.host}@{section}"
+        host = f"{options.backend_host or self.ground.host}@{section}"
         zone = options.backend_availability_zone or self.conf.storage_availability_zone
         worker = Worker(
             driver,
@@ -86,6 +87,7 @@ class VolumeService(Service):
             availability_zone=zone,
             fetch_image=self._fetch_image,
             send_report=self.client(VolumeSchedulerMessages).update_capabilities,
+            fences=fences(self.conf.coordination.backend_url, host),
         )
         self.workers[section] = worker
         self.serve(VolumeWorkerMessages, worker, server=host)

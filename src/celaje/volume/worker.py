@@ -20,7 +20,8 @@ Row = dict[str, Any]
 
 class Worker:
     """`fetch_image(image_id)` gives the image's local file as drivers want it: {"id", "disk_format",
-    "path"}. `send_report(host, zone, capabilities)` tells the schedulers."""
+    "path"}. `send_report(host, zone, capabilities)` tells the schedulers. `fences`: those that it shares with
+    the back end's other workers."""
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Worker:
         availability_zone: str,
         fetch_image: Callable[[str], Row],
         send_report: Callable[..., None],
+        fences: Fences | None = None,
     ):
         self.driver = driver
         # The same, with its calls noted for the journal of who asked.
@@ -38,7 +40,7 @@ class Worker:
         self.availability_zone = availability_zone
         self._fetch_image = fetch_image
         self._send_report = send_report
-        self._fences = Fences()
+        self._fences = fences or Fences()
 
     def create_volume(self, volume: Row) -> Row:
         with self._fences.step(volume["id"]):

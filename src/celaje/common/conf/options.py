@@ -33,6 +33,8 @@ def common_options() -> Options:
         "oslo_messaging_zmq": ZMQ_OPTIONS,
         "oslo_messaging_notifications": NOTIFICATION_OPTIONS,
         "api": _api(),
+        "keystone_authtoken": _authtoken(),
+        "fernet_tokens": _fernet_tokens(),
         "service": _service(),
         "flows": _flows(),
     }
@@ -130,6 +132,78 @@ def _api() -> list[cfg.Opt]:
             help="URL that links in answers begin with, where a balancer hides it. Not set: the URL the "
             "client used.",
         ),
+        cfg.HostAddressOpt(
+            "bind_host",
+            default="127.0.0.1",
+            deprecated_opts=_listen("bind_host", "osapi_volume_listen", "osapi_compute_listen"),
+            help="Address that an API process listens on.",
+        ),
+        cfg.PortOpt(
+            "bind_port",
+            deprecated_opts=_listen("bind_port", "osapi_volume_listen_port", "osapi_compute_listen_port"),
+            help="Port that an API process listens on. Not set: the service's known one (identity 5000, "
+            "image 9292, network 9696, volume 8776, compute 8774, placement 8778).",
+        ),
+        cfg.IntOpt(
+            "threads",
+            default=16,
+            min=1,
+            help="Requests that an API process works on at one time; more wait for a thread.",
+        ),
+        cfg.IntOpt(
+            "backlog",
+            default=1024,
+            min=128,
+            help="Connections that wait at an API process to be taken.",
+        ),
+    ]
+
+
+def _listen(*names: str) -> list[cfg.DeprecatedOpt]:
+    """The services' own names for it, all in [DEFAULT]."""
+    return [cfg.DeprecatedOpt(name, group="DEFAULT") for name in names]
+
+
+def _authtoken() -> list[cfg.Opt]:
+    """How a service logs in. Tokens of others are opened in process; nothing here is needed for that."""
+    return [
+        cfg.StrOpt(
+            "auth_url",
+            help="Identity's URL, where this service logs in and finds the others in the catalog.",
+        ),
+        cfg.StrOpt("auth_type", default="password", choices=["password"], help="How it logs in."),
+        cfg.StrOpt(
+            "username",
+            help="This service's user. Not set: DevStack's name (glance, neutron, cinder, nova, placement).",
+        ),
+        cfg.StrOpt("password", secret=True, help="Its password."),
+        cfg.StrOpt("project_name", default="service", help="The project that it acts in."),
+        cfg.StrOpt("user_domain_name", default="Default", help="The domain of the user."),
+        cfg.StrOpt("project_domain_name", default="Default", help="The domain of the project."),
+        cfg.StrOpt("region_name", help="The region whose endpoints are used. Not set: any."),
+        cfg.StrOpt(
+            "interface",
+            default="internal",
+            choices=["internal", "public", "admin"],
+            help="The endpoints of the catalog by which this service reaches the others.",
+        ),
+        cfg.StrOpt("cafile", help="Certificates that the other APIs' must be signed by."),
+        cfg.FloatOpt(
+            "http_connect_timeout",
+            default=60,
+            min=0.1,
+            help="Seconds that this service waits for an answer of another API. The work there goes on.",
+        ),
+    ]
+
+
+def _fernet_tokens() -> list[cfg.Opt]:
+    return [
+        cfg.StrOpt(
+            "key_repository",
+            default="/etc/celaje/fernet-keys",
+            help="Folder with the keys of tokens, the same on every machine: each API opens tokens itself.",
+        ),
     ]
 
 
@@ -173,5 +247,10 @@ def _flows() -> list[cfg.Opt]:
             default=30,
             min=0,
             help="Days after which what ended is deleted with its steps, servers' actions with it. 0: never.",
+        ),
+        cfg.StrOpt(
+            "vault_key_file",
+            help="File with the key that seals the users' tokens in flows' rows, the same on every machine "
+            "with this service's API or conductor. Not set: vault.key below state_path.",
         ),
     ]

@@ -26,6 +26,20 @@ class SchemaTooNew(errors.ConfigurationError):
     )
 
 
+class SchemaMissing(errors.ConfigurationError):
+    text = (
+        "The database of {service} has no tables yet. Run celaje db sync --service {service} with the same "
+        "configuration files."
+    )
+
+
+class SchemaTooOld(errors.ConfigurationError):
+    text = (
+        "The database of {service} has schema {found}, this version of Celaje needs {known}. Run celaje db "
+        "sync --service {service} with the same configuration files."
+    )
+
+
 class ForeignSchema(errors.ConfigurationError):
     """Two services share one database by mistake, or somebody removed tables."""
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, MetaData, func, select
 
 from celaje.common.db import locks
 from celaje.common.db.database import Database
-from celaje.common.db.errors import ForeignSchema, SchemaTooNew
+from celaje.common.db.errors import ForeignSchema, SchemaMissing, SchemaTooNew, SchemaTooOld
 
 _VERSION_TABLE = sqlalchemy.Table(
     "alembic_version", MetaData(), sqlalchemy.Column("version_num", sqlalchemy.String(32), primary_key=True)
@@ -52,6 +52,21 @@ def sync(database: Database, service: str, metadata: MetaData, migrations: Path)
         with _alone(connection):
             # Somebody else may have done it while this process waited.
             return _bring_up(connection, service, metadata, migrations, known)
+
+
+def check(database: Database, service: str, metadata: MetaData, migrations: Path) -> None:
+    """At the start of a process that is one of several: nothing is changed. Raises SchemaMissing,
+    SchemaTooOld (both for `celaje db sync`), SchemaTooNew, ForeignSchema."""
+    known = revisions(migrations)
+    with database.engine.connect() as connection:
+        found = stamp_of(connection)
+        if found is None:
+            raise SchemaMissing(service=service)
+        if found not in known:
+            raise SchemaTooNew(service=service, found=found, known=known[-1])
+        if found != known[-1]:
+            raise SchemaTooOld(service=service, found=found, known=known[-1])
+        _check_owner(connection, service, metadata)
 
 
 def _bring_up(

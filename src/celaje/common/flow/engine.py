@@ -187,6 +187,7 @@ class Engine:
         journal.on_boundary = self.on_boundary
         journal.is_dead = lambda: self._killed
         request = RequestContext.from_dict(flow["context"])
+        sealed = bool(token and self._unseal)
         if token and self._unseal:
             request = request.but(token=self._unseal(token))
         run = Run(journal, self._conductor, request)
@@ -195,6 +196,12 @@ class Engine:
         whole = request.at(Step(flow["id"], 0, flow["attempt"]))
         with context.using(whole, f"{self.flows.service}-conductor"):
             try:
+                if sealed and request.token is None:
+                    # Without the user's token its steps would be done with this service's own rights.
+                    log.error(
+                        "flow %s: this conductor lacks the key that sealed its user's token", flow["id"]
+                    )
+                    raise Suspended("conductor with the vault's key", self._poll_interval)
                 if declared is None:
                     self._leave_to_others(flow, journal)
                 else:

@@ -4,6 +4,7 @@ Imported when first asked for: an all-in-one cloud speaks no HTTP to itself; its
 """
 
 import http.client
+import select
 import ssl
 import threading
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,9 @@ from urllib.parse import urlsplit
 
 from celaje.common.errors import Unavailable
 from celaje.common.rest.transport import Headers, Transport
+
+# By HTTP's own definition harmless when they come twice (RFC 9110, 9.2.2).
+_REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 
 
 class HttpTransport(Transport):
@@ -30,24 +34,33 @@ class HttpTransport(Transport):
         self, method: str, path: str, headers: Headers, body: bytes | Iterable[bytes] | None
     ) -> tuple[int, dict[str, str], Iterable[bytes]]:
         url = f"{self._parts.path.rstrip('/')}{path}"
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
+        connection = self._kept()
         fresh = connection is None
         connection = connection or self._connect()
         try:
             return self._exchange(connection, method, url, headers, body)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            repeatable = body is None or isinstance(body, bytes)
-            if fresh or not repeatable:
+            # What may have been done already is not sent again blindly: whoever asked looks first.
+            if fresh or method not in _REPEATABLE or not (body is None or isinstance(body, bytes)):
                 raise Unavailable(f"{self._parts.netloc} does not answer: {error}") from error
-        # A kept connection may have been closed by the other side meanwhile.
         connection = self._connect()
         try:
             return self._exchange(connection, method, url, headers, body)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise Unavailable(f"{self._parts.netloc} does not answer: {error}") from error
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        """An idle connection that the other side has not closed meanwhile."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            if connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port

@@ -13,7 +13,7 @@ from sqlalchemy import MetaData
 
 from celaje.common import clock
 from celaje.common.db import Database
-from celaje.common.db.schema import sync
+from celaje.common.db.schema import check, sync
 from celaje.common.flow import Engine, Flow, Flows, FlowTables
 from celaje.common.messaging.client import Client
 from celaje.common.messaging.server import Server
@@ -68,6 +68,17 @@ class Service:
         if "api" in self.parts:
             self.api = self.build_api()
             self._watch_requests(self.api)
+
+    @classmethod
+    def all_parts(cls) -> tuple[str, ...]:
+        """The parts that this service has."""
+        has = {
+            "api": True,
+            "conductor": cls.conductor_messages is not None,
+            "scheduler": cls.start_scheduler is not Service.start_scheduler,
+            "worker": cls.start_workers is not Service.start_workers,
+        }
+        return tuple(part for part in PARTS if has[part])
 
     # What a service builds.
 
@@ -209,7 +220,8 @@ class Service:
             synchronous=conf.sqlite_synchronous,
         )
         self._database.wait_for_server(conf.max_retries, conf.retry_interval)
-        sync(self._database, self.service_type, self.metadata, self.migrations)
+        prepare = sync if self.ground.syncs_schema else check
+        prepare(self._database, self.service_type, self.metadata, self.migrations)
         if self.services_table is not None:
             self.records = ServiceRecords(self.services_table, self.conf.service.service_down_time)
 
@@ -229,7 +241,8 @@ class Service:
 
     def _make_flows(self) -> None:
         assert self.flow_tables is not None
-        self._vault = Vault(self.ground.state / "vault.key")
+        key_file = self.conf.flows.vault_key_file
+        self._vault = Vault(Path(key_file) if key_file else self.ground.state / "vault.key")
         self._flows = Flows(
             self.database,
             self.flow_tables,

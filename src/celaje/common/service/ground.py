@@ -16,7 +16,8 @@ from celaje.common.tokens import Tokens
 @dataclass
 class Ground:
     """`state` is the service's own folder. `transport_to(service_type)` reaches another service's REST
-    API. `alone`: no other process can be running this service's conductor (the state directory is locked)."""
+    API. `alone`: no other process can be running this service's conductor (the state directory is locked).
+    `syncs_schema`: the process brings its database to the code's schema; one of several only looks at it."""
 
     conf: Configuration
     bus: Bus
@@ -26,6 +27,7 @@ class Ground:
     transport_to: Callable[[str], Transport]
     credentials: ServiceCredentials | None = None
     alone: bool = False
+    syncs_schema: bool = True
     policy_file: Path | None = None
     clients: Clients = field(init=False)
 

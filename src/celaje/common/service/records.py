@@ -77,9 +77,24 @@ class ServiceRecords:
             except DuplicateRow:  # two conductors heard of it at once
                 return False
             return True
+        boots = self._boots(found, now)
+        boot = (details or {}).get("boot")
+        came_up = not self.is_up(found) or (bool(boot) and boot not in boots)
+        if boot and boots.keys() - {boot}:
+            # Several processes under one name: what one of them says is no news of another's.
+            details = {**(details or {}), "boots": {**boots, boot: clock.iso(now)}}
         values: Row = {"report_count": found["report_count"] + 1, "last_seen_at": now, "details": details}
         tx.execute(update(services).where(services.c.id == found["id"]).values(**values))
-        return not self.is_up(found) or (details or {}).get("boot") != (found["details"] or {}).get("boot")
+        return came_up
+
+    def _boots(self, row: Row, now: datetime.datetime) -> dict[str, str]:
+        """The lives under this name that have been heard of lately, with the moment."""
+        details = row["details"] or {}
+        boots = details.get("boots") or {}
+        if not boots and details.get("boot"):
+            boots = {details["boot"]: clock.iso(row["last_seen_at"])}
+        oldest = now - self._down_time
+        return {boot: seen for boot, seen in boots.items() if datetime.datetime.fromisoformat(seen) >= oldest}
 
     def is_up(self, row: Row) -> bool:
         return not row["forced_down"] and clock.now() - row["last_seen_at"] <= self._down_time

@@ -85,7 +85,9 @@ class ComputeConductor(Conductor):
         alive = [
             host
             for host in hosts
-            if host in rows and rows[host]["details"] == details and self.records.is_up(rows[host])
+            if host in rows
+            and details.items() <= rows[host]["details"].items()
+            and self.records.is_up(rows[host])
         ]
         for some in batched(alive, 500):
             tx.execute(

@@ -4,6 +4,7 @@ Made by tests and by the worker (with a path); used by FakeDriver only.
 """
 
 import contextlib
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -79,6 +80,8 @@ class FakeBackendState:
         self.calls: list[tuple[str, str | None]] = []
         self._path = Path(path) if path is not None else None
         self._lock = threading.RLock()
+        self._locked = False
+        self._stamp = self._stamp_now()
         self._kept = self._load()
         self._kept.rules.extend(rules or [])
 
@@ -105,18 +108,48 @@ class FakeBackendState:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, self._file_lock():
             yield
             self._save()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, self._file_lock():
             yield
+
+    @contextlib.contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        """Several workers may simulate one back end: each sees what the others did. Entered again by the
+        thread that has it, it does nothing."""
+        if self._path is None or self._locked:
+            yield
+            return
+        with open(f"{self._path}.lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._locked = True
+            try:
+                self._refresh()
+                yield
+            finally:
+                self._locked = False
+
+    def _refresh(self) -> None:
+        if self._stamp != self._stamp_now():
+            self._kept = self._load()
+            self._stamp = self._stamp_now()
+
+    def _stamp_now(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def take_rule(self, operation: str, identifier: str | None) -> Rule | None:
         """The rule that applies to this call, its counters moved on."""
-        with self._lock:
+        with self._lock, self._file_lock():
             self.calls.append((operation, identifier))
             for rule in self._kept.rules:
                 if rule.operation not in {"*", operation} or rule.identifier not in {None, identifier}:
@@ -148,6 +181,7 @@ class FakeBackendState:
         written = self._path.with_name(f".{self._path.name}.{clock.new_uuid()}")
         written.write_bytes(msgspec.json.encode(self._kept))
         written.replace(self._path)
+        self._stamp = self._stamp_now()
 
 
 def read_rules(rules: Any) -> list[Rule]:

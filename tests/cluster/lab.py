@@ -1,0 +1,432 @@
+"""The test cluster: its configuration as an operator would write it, its processes, its clients."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+import yaml
+
+from tests.servers import haproxy, mariadb, postgresql, rabbitmq
+from tests.servers.shared import Running, alive, spare_port
+
+BIN = Path(sys.executable).parent
+EXAMPLES = Path(__file__).parents[2] / "etc"
+DATABASES = {"postgresql": postgresql, "mariadb": mariadb}
+
+APIS = ("identity", "placement", "image", "network", "volume", "compute")
+ENDPOINTS = {
+    "identity": ("identity", ""),
+    "image": ("image", ""),
+    "block-storage": ("volume", "/v3"),
+    "volumev3": ("volume", "/v3"),
+    "compute": ("compute", "/v2.1"),
+    "placement": ("placement", ""),
+    "network": ("network", ""),
+}
+USERS = {
+    "placement": "placement",
+    "image": "glance",
+    "network": "neutron",
+    "volume": "cinder",
+    "compute": "nova",
+}
+COMPUTE_HOSTS = ("compute1", "compute2", "compute3")
+
+
+@dataclass
+class Node:
+    """One process of ours: `parts` on the machine `host`. An API listens on `port`."""
+
+    name: str
+    host: str
+    parts: tuple[str, ...]
+    port: int = 0
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    log_before: int = 0
+
+    @property
+    def service(self) -> str:
+        return self.parts[0].partition(".")[0]
+
+    @property
+    def is_api(self) -> bool:
+        return any(part.endswith(".api") for part in self.parts)
+
+    @property
+    def up(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+def plan() -> list[Node]:
+    """Two controllers with two of everything, three compute hosts."""
+    nodes = []
+    for number in (1, 2):
+        host = f"controller{number}"
+        nodes += [Node(f"{api}-api{number}", host, (f"{api}.api",), spare_port()) for api in APIS]
+        for service in ("volume", "compute", "network"):
+            nodes.append(Node(f"{service}-conductor{number}", host, (f"{service}.conductor",)))
+        for service in ("volume", "compute"):
+            nodes.append(Node(f"{service}-scheduler{number}", host, (f"{service}.scheduler",)))
+        nodes.append(Node(f"volume-worker{number}", host, ("volume.worker",)))
+    for host in COMPUTE_HOSTS:
+        nodes.append(Node(f"{host}-worker", host, ("compute.worker", "network.worker")))
+    return nodes
+
+
+class Cluster:
+    """`kind` of database server. Started once for many tests, or by one that breaks it."""
+
+    def __init__(self, folder: Path, kind: str = "postgresql", nodes: list[Node] | None = None):
+        folder.chmod(0o755)
+        self.folder = folder
+        self.kind = kind
+        self.nodes = {node.name: node for node in nodes or plan()}
+        self.ports = {api: spare_port() for api in APIS}
+        self.password = "admin-secret"
+        self.passwords = {user: f"{user}-secret" for user in USERS.values()}
+        self.server_timeout = "90s"
+        self.shared: dict[str, dict[str, Any]] = {}
+
+    # Servers.
+
+    def begin(self) -> "Cluster":
+        self.start_servers()
+        self.write_configuration()
+        self.prepare()
+        self.start_balancer()
+        for node in self.nodes.values():
+            self.start(node)
+        for node in self.nodes.values():
+            self.await_up(node)
+        self.await_workers()
+        return self
+
+    def start_servers(self) -> None:
+        self.broker = rabbitmq.make(self._folder("rabbitmq"))
+        server = DATABASES[self.kind]
+        self.database: Running = server.make(self._folder(self.kind))
+        engine = sqlalchemy.create_engine(
+            server.url(self.database), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
+        )
+        with engine.connect() as session:
+            for name in APIS:
+                session.execute(sqlalchemy.text(f"CREATE DATABASE celaje_{name}"))
+
+    def start_balancer(self) -> None:
+        self.balancer = haproxy.start(
+            self._folder("haproxy"), self.balancer_settings(), self.ports["identity"]
+        )
+
+    def balancer_settings(self) -> str:
+        lines = [
+            "global",
+            "    maxconn 2000",
+            "defaults",
+            "    mode http",
+            "    retries 3",
+            "    option redispatch",
+            "    retry-on conn-failure",
+            "    timeout connect 2s",
+            "    timeout queue 5s",
+            "    timeout client 120s",
+            f"    timeout server {self.server_timeout}",
+            "    timeout http-keep-alive 10s",
+            "    option httpchk GET /healthcheck",
+            "    default-server check inter 500 fastinter 200 downinter 500 rise 1 fall 2",
+        ]
+        for api in APIS:
+            lines += [f"listen {api}", f"    bind 127.0.0.1:{self.ports[api]}"]
+            lines += [
+                f"    server {node.name} 127.0.0.1:{node.port}"
+                for node in self.nodes.values()
+                if node.is_api and node.service == api
+            ]
+        return "\n".join(lines) + "\n"
+
+    def url(self, api: str) -> str:
+        return f"http://127.0.0.1:{self.ports[api]}"
+
+    def _folder(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        return folder
+
+    # Configuration, in the operators' form.
+
+    def write_configuration(self) -> None:
+        etc = self._folder("etc")
+        database = DATABASES[self.kind].url(self.database, "celaje_{service}")
+        shared: dict[str, dict[str, Any]] = {
+            "DEFAULT": {
+                "transport_url": f"rabbit://guest:guest@127.0.0.1:{self.broker.port}/main",
+                "rpc_response_timeout": 20,
+                "call_monitor_interval": 1,
+                "call_monitor_timeout": 5,
+            },
+            "database": {"connection": database, "max_retries": -1, "retry_interval": 1, "max_overflow": 15},
+            "oslo_messaging_rabbit": {"rabbit_retry_backoff": 1, "rabbit_interval_max": 2},
+            "keystone_authtoken": {"auth_url": self.url("identity")},
+            "fernet_tokens": {"key_repository": self.folder / "keys" / "fernet"},
+            "service": {"report_interval": 1, "service_down_time": 6},
+            "flows": {"lease": 6, "poll_interval": 1},
+        }
+        _merge(shared, self.shared)
+        _write(etc / "celaje.conf", shared)
+        for api in APIS:
+            own: dict[str, dict[str, Any]] = {
+                "flows": {"vault_key_file": self.folder / "keys" / f"{api}.key"},
+            }
+            if api in USERS:
+                own["keystone_authtoken"] = {
+                    "username": USERS[api],
+                    "password": self.passwords[USERS[api]],
+                }
+            _merge(own, getattr(self, f"_{api}")())
+            _write(etc / f"{api}.conf", own)
+        for node in self.nodes.values():
+            mine: dict[str, dict[str, Any]] = {
+                "DEFAULT": {"host": node.host, "state_path": self._folder(f"state-{node.host}")},
+            }
+            if node.is_api:
+                mine["api"] = {"bind_port": node.port}
+            _merge(mine, node.settings)
+            _write(etc / f"{node.name}.conf", mine)
+
+    def _identity(self) -> dict[str, dict[str, Any]]:
+        return {"credential": {"key_file": self.folder / "keys" / "credentials.key"}}
+
+    def _placement(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def _image(self) -> dict[str, dict[str, Any]]:
+        return {"glance_store": {"filesystem_store_datadir": self._folder("images")}}
+
+    def _network(self) -> dict[str, dict[str, Any]]:
+        return {"DEFAULT": {"network_driver": "fake"}}
+
+    def _volume(self) -> dict[str, dict[str, Any]]:
+        return {
+            "DEFAULT": {"enabled_backends": "shared"},
+            "coordination": {"backend_url": f"file://{self._folder('locks')}"},
+            "shared": {
+                "volume_driver": "fake",
+                "backend_host": "storage",
+                "fake_state_path": self.folder / "backend.json",
+            },
+        }
+
+    def _compute(self) -> dict[str, dict[str, Any]]:
+        return {"DEFAULT": {"compute_driver": "fake"}}
+
+    # Processes.
+
+    def files(self, name: str) -> list[str]:
+        etc = self.folder / "etc"
+        return [
+            word
+            for file in ("celaje.conf", "{service}.conf", f"{name}.conf")
+            for word in ("--config-file", f"{etc}/{file}")
+        ]
+
+    def celaje(self, *words: str, **options: Any) -> str:
+        done = subprocess.run(
+            [str(BIN / "celaje"), *words], capture_output=True, text=True, timeout=120, check=False, **options
+        )
+        assert done.returncode == 0, f"celaje {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def prepare(self) -> None:
+        """The operator's first steps, as docs/cluster.md has them."""
+        self._folder("keys")
+        files = self.files("identity-api1")
+        self.celaje("db", "sync", *files)
+        self.celaje("identity", "setup-keys", *files)
+        secrets = self.folder / "passwords.yaml"
+        secrets.write_text(yaml.safe_dump(self.passwords))
+        endpoints = [
+            word
+            for kind, (api, path) in ENDPOINTS.items()
+            for word in ("--endpoint", f"{kind}={self.url(api)}{path}")
+        ]
+        environment = {**os.environ, "OS_BOOTSTRAP_PASSWORD": self.password}
+        self.celaje(
+            "identity", "bootstrap", *files, "--passwords", str(secrets), "--examples", *endpoints,
+            env=environment,
+        )  # fmt: skip
+
+    def start(self, node: Node | str) -> Node:
+        node = self.nodes[node] if isinstance(node, str) else node
+        assert not node.up, f"{node.name} is running"
+        node.log_before = len(self.said(node, 1 << 30))
+        with open(self.log_of(node), "ab") as log:
+            node.process = subprocess.Popen(
+                [str(BIN / "celaje"), "service", *node.parts, *self.files(node.name)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        return node
+
+    def await_up(self, node: Node, seconds: float = 90.0) -> None:
+        if node.is_api:
+            self.until(lambda: self._healthy(node), seconds, f"{node.name}: {self.said(node)}")
+        else:
+            self.until(lambda: self._says_up(node), seconds, f"{node.name}: {self.said(node)}")
+
+    def _says_up(self, node: Node) -> bool:
+        """Since it was started last: its log goes on over its lives."""
+        assert node.up, f"{node.name} ended: {self.said(node)}"
+        return ": up on " in self.log_of(node).read_text()[node.log_before :]
+
+    def _healthy(self, node: Node) -> bool:
+        assert node.up, f"{node.name} ended: {self.said(node)}"
+        import http.client
+
+        connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=2)
+        try:
+            connection.request("GET", "/healthcheck")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def log_of(self, node: Node) -> Path:
+        return self._folder("log") / f"{node.name}.log"
+
+    def said(self, node: Node | str, most: int = 3000) -> str:
+        node = self.nodes[node] if isinstance(node, str) else node
+        file = self.log_of(node)
+        return file.read_text()[-most:] if file.exists() else ""
+
+    def pids(self, node: Node | str) -> list[int]:
+        """The node's own process and, of an API, the worker below it."""
+        node = self.nodes[node] if isinstance(node, str) else node
+        assert node.process is not None
+        children = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text()
+        return [node.process.pid, *(int(word) for word in children.split())]
+
+    def signal(self, node: Node | str, number: signal.Signals) -> None:
+        for pid in self.pids(node):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def kill(self, node: Node | str) -> None:
+        """kill -9 of all that it is made of."""
+        node = self.nodes[node] if isinstance(node, str) else node
+        pids = self.pids(node)
+        self.signal(node, signal.SIGKILL)
+        assert node.process is not None
+        node.process.wait(10)
+        self.until(lambda: not any(alive(pid) for pid in pids), 10, f"the end of {node.name}")
+
+    def terminate(self, node: Node | str, seconds: float = 60.0) -> int:
+        node = self.nodes[node] if isinstance(node, str) else node
+        assert node.process is not None
+        node.process.terminate()
+        return node.process.wait(seconds)
+
+    def end(self) -> None:
+        for node in self.nodes.values():
+            if node.up:
+                for pid in self.pids(node):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        for node in self.nodes.values():
+            if node.process is not None:
+                node.process.wait(20)
+        if hasattr(self, "balancer"):
+            haproxy.stop(self.balancer)
+        if hasattr(self, "broker"):
+            rabbitmq.stop(self.broker)
+        if hasattr(self, "database"):
+            DATABASES[self.kind].stop(self.database)
+
+    # What is seen of it.
+
+    def await_workers(self) -> None:
+        """Until the services' own lists show every worker as up."""
+        sdk = self.sdk()
+
+        def missing() -> set[str]:
+            up = {f"{row.binary}@{row.host}" for row in sdk.compute.services() if row.state == "up"}
+            up |= {f"{row.binary}@{row.host}" for row in sdk.block_storage.services() if row.state == "up"}
+            up |= {f"{row.binary}@{row.host}" for row in sdk.network.agents() if row.is_alive}
+            return {*self.expected()} - up
+
+        try:
+            self.until(lambda: not missing(), 60, "all workers")
+        except AssertionError:
+            raise AssertionError(f"not up: {missing()}") from None
+
+    def expected(self) -> Iterable[str]:
+        for host in COMPUTE_HOSTS:
+            yield f"nova-compute@{host}"
+        yield "cinder-volume@storage@shared"
+
+    def sdk(self, project: str = "admin", user: str = "admin", password: str = "") -> Any:
+        import openstack
+
+        return openstack.connect(
+            auth_url=f"{self.url('identity')}/v3",
+            username=user,
+            password=password or self.password,
+            project_name=project,
+            user_domain_id="default",
+            project_domain_id="default",
+            region_name="RegionOne",
+            identity_api_version="3",
+            app_name="tests",
+        )
+
+    def openstack(self, *words: str, seconds: float = 120.0) -> Any:
+        """The real command."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
+        environment |= {
+            "OS_AUTH_URL": f"{self.url('identity')}/v3",
+            "OS_USERNAME": "admin",
+            "OS_PASSWORD": self.password,
+            "OS_PROJECT_NAME": "admin",
+            "OS_USER_DOMAIN_ID": "default",
+            "OS_PROJECT_DOMAIN_ID": "default",
+            "OS_IDENTITY_API_VERSION": "3",
+        }
+        done = subprocess.run(
+            [str(BIN / "openstack"), *words], env=environment, capture_output=True, text=True,
+            timeout=seconds, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"openstack {' '.join(words)}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout) if words[-1] == "json" else done.stdout
+
+    @staticmethod
+    def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+        end = time.monotonic() + seconds
+        while True:
+            value = condition()
+            if value:
+                return value
+            assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
+            time.sleep(0.05)
+
+
+def _merge(into: dict[str, dict[str, Any]], more: dict[str, dict[str, Any]]) -> None:
+    for section, values in more.items():
+        into.setdefault(section, {}).update(values)
+
+
+def _write(file: Path, sections: dict[str, dict[str, Any]]) -> None:
+    lines = []
+    for section, values in sections.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {value}" for key, value in values.items()]
+        lines.append("")
+    file.write_text("\n".join(lines))
