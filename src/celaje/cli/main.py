@@ -14,6 +14,7 @@ COMMANDS = {
     "service": ("celaje.cli.service", "Start parts of services, as one of several processes."),
     "identity": ("celaje.cli.identity", "Prepare a cloud's identity service."),
     "status": ("celaje.cli.status", "Tell from outside what is up."),
+    "flow": ("celaje.cli.flow", "Follow a request through the components, hop by hop."),
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),
     "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),

@@ -90,7 +90,7 @@ class ResourcesFilter(Filter):
         if group is None:
             return "full"
         return ", ".join(
-            f"{name} {free:g} free of {total:g}, {asked:g} asked"
+            f"{name} {free:.12g} free of {total:.12g}, {asked:.12g} asked"
             for name, free, total, asked in zip(
                 names, group.facts["free"], group.facts["total"], spec["resources"], strict=True
             )

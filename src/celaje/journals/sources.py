@@ -1,0 +1,135 @@
+"""Where the journals lie: every service's database, of a state directory or as configuration files name it.
+
+Opened by the commands that tell of requests and flows, and only read. The tables are those that each service
+declares alike (`common/flow/tables.py`, `common/wsgi/request_journal.py`).
+"""
+
+import importlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, inspect, or_, select
+
+from celaje.common.db import Database, fetch_all, new_metadata
+from celaje.common.errors import NotFound
+from celaje.common.flow import flow_tables
+from celaje.common.wsgi.request_journal import request_table
+
+Row = dict[str, Any]
+
+# As celaje.cloud.SERVICES and what may run beside it, in the order in which a request meets them.
+SERVICES = (
+    *("compute", "volume", "network", "image", "placement", "identity"),
+    *("object_store", "container_infra"),
+)
+
+_METADATA = new_metadata()
+FLOWS = flow_tables(_METADATA)
+REQUESTS = request_table(_METADATA)
+
+
+class NoJournal(NotFound):
+    text = "There is no cloud's journal in {where}."
+
+
+class Journals:
+    """`databases` by service."""
+
+    def __init__(self, databases: dict[str, Database]):
+        self._databases = databases
+        there = {name: set(inspect(found.engine).get_table_names()) for name, found in databases.items()}
+        self._with_flows = [name for name, tables in there.items() if "flows" in tables]
+        self._with_requests = [name for name, tables in there.items() if "requests" in tables]
+
+    @property
+    def services(self) -> list[str]:
+        return list(self._databases)
+
+    def close(self) -> None:
+        for database in self._databases.values():
+            database.close()
+
+    def requests(
+        self, *conditions: ColumnElement[bool], service: str | None = None, newest: int = 0
+    ) -> list[tuple[str, Row]]:
+        """(service, row) in the order of their arrival; `newest`: only so many, the latest."""
+        statement = select(REQUESTS).where(*conditions).order_by(REQUESTS.c.number.desc())
+        found = self._each(self._with_requests, statement, service, newest)
+        return sorted(found, key=lambda entry: entry[1]["received_at"])
+
+    def flows(
+        self, *conditions: ColumnElement[bool], service: str | None = None, newest: int = 0
+    ) -> list[tuple[str, Row]]:
+        """As `requests`, in the order in which they were submitted."""
+        flows = FLOWS.flows
+        # Neither the user's token nor what was submitted: nobody who looks on needs it.
+        shown = [column for column in flows.c if column.name not in ("token", "arguments", "result")]
+        statement = select(*shown).where(*conditions).order_by(flows.c.created_at.desc())
+        found = self._each(self._with_flows, statement, service, newest)
+        return sorted(found, key=lambda entry: entry[1]["created_at"])
+
+    def steps(self, service: str, flow_id: str) -> list[Row]:
+        steps = FLOWS.steps
+        statement = select(steps).where(steps.c.flow_id == flow_id).order_by(steps.c.number)
+        return self._databases[service].read(fetch_all, statement)
+
+    def signals(self, service: str, flow_id: str) -> list[Row]:
+        signals = FLOWS.signals
+        statement = select(signals.c.name, signals.c.created_at).where(signals.c.flow_id == flow_id)
+        return self._databases[service].read(fetch_all, statement)
+
+    def of_request(self, request_id: str) -> tuple[list[tuple[str, Row]], list[tuple[str, Row]]]:
+        """Requests and flows that bear the id, as their own or as the global one."""
+        flows, own = FLOWS.flows, REQUESTS
+        return (
+            self.requests(or_(own.c.request_id == request_id, own.c.global_request_id == request_id)),
+            self.flows(or_(flows.c.request_id == request_id, flows.c.global_request_id == request_id)),
+        )
+
+    def of_resource(self, resource_id: str) -> list[tuple[str, Row]]:
+        return self.flows(FLOWS.flows.c.resource_id == resource_id)
+
+    def _each(
+        self, having: Sequence[str], statement: Select[Any], service: str | None, newest: int
+    ) -> list[tuple[str, Row]]:
+        if newest:
+            statement = statement.limit(newest)
+        return [
+            (name, row)
+            for name in having
+            if service in (None, name)
+            for row in self._databases[name].read(fetch_all, statement)
+        ]
+
+
+def of_state(state: Path) -> Journals:
+    """The journals of a state directory, whether a cloud runs on it or not. Raises NoJournal."""
+    found = {
+        name: Database(f"sqlite:///{path}", service=name)
+        for name in SERVICES
+        if (path := state / name / f"{name}.db").exists()
+    }
+    if not found:
+        raise NoJournal(where=state)
+    return Journals(found)
+
+
+def configured(files: Iterable[Path], dirs: Iterable[Path]) -> Journals:
+    """The journals that the configuration of a cluster's services names."""
+    from celaje.common.conf import load
+
+    files, dirs, found = list(files), list(dirs), {}
+    for name in SERVICES:
+        try:
+            options = importlib.import_module(f"celaje.{name}.conf").OPTIONS
+        except ModuleNotFoundError:
+            continue
+        conf = load(name, options, files, dirs)
+        url = conf.database.connection or f"sqlite:///{Path(conf.state_path) / f'{name}.db'}"
+        if url.startswith("sqlite") and not Path(url.replace("{service}", name).partition("///")[2]).exists():
+            continue
+        found[name] = Database(url, service=name)
+    if not found:
+        raise NoJournal(where=", ".join(map(str, [*files, *dirs])))
+    return Journals(found)
