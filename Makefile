@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test test-servers test-databases lint bench docs clean
+.PHONY: up test test-servers test-databases test-cluster lint bench docs clean
 
 $(VENV)/run.stamp: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -29,7 +29,7 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not servers" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not servers and not cluster" $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
@@ -41,14 +41,19 @@ test-servers: $(VENV)/dev.stamp
 	@tests/install.sh servers
 	$(BIN)/pytest -m servers $(ARGS)
 
+# Two of everything behind HAProxy, on RabbitMQ and PostgreSQL; CELAJE_TEST_DATABASE=mariadb on MariaDB.
+test-cluster: $(VENV)/dev.stamp
+	@tests/install.sh cluster
+	$(BIN)/pytest -m cluster tests/cluster $(ARGS)
+
 # The tests that run in one process, on PostgreSQL and on MariaDB instead of SQLite.
 IN_PROCESS := tests/common tests/identity tests/placement tests/image tests/network tests/volume tests/compute \
 	tests/test_routes.py tests/test_migrations.py tests/test_architecture.py
 
 test-databases: $(VENV)/dev.stamp
 	@tests/install.sh servers
-	CELAJE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest" $(IN_PROCESS) $(ARGS)
-	CELAJE_TEST_DATABASE=mariadb $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest" $(IN_PROCESS) $(ARGS)
+	CELAJE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest and not cluster" $(IN_PROCESS) $(ARGS)
+	CELAJE_TEST_DATABASE=mariadb $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest and not cluster" $(IN_PROCESS) $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/pytest tests/bench -m bench -s -q $(ARGS)

@@ -200,6 +200,8 @@ class Cluster:
             }
             if node.is_api:
                 mine["api"] = {"bind_port": node.port}
+            else:
+                mine["network_fake"] = {"state_path": self._folder(f"state-{node.host}") / "network.json"}
             _merge(mine, node.settings)
             _write(etc / f"{node.name}.conf", mine)
 
