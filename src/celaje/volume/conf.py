@@ -63,6 +63,11 @@ OPTIONS: Options = {
             default=-1.0,
             help="Weight of allocated capacity; positive numbers fill one back end after the other.",
         ),
+        cfg.FloatOpt(
+            "volume_number_multiplier",
+            default=-1.0,
+            help="Weight of the number of volumes; positive numbers fill one back end after the other.",
+        ),
         cfg.IntOpt(
             "scheduler_max_attempts", default=3, min=1, help="Back ends that are tried for one volume."
         ),

@@ -284,3 +284,14 @@ def test_sparse_copy_keeps_holes_and_data(tmp_path):
 def test_reflink_probe_leaves_nothing(tmp_path):
     assert local_files.can_reflink(tmp_path) in {True, False}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_starting_worker_leaves_alone_what_a_live_one_is_writing(tmp_path, make_file_driver):
+    driver = make_file_driver(tmp_path)
+    with local_files.partial(tmp_path, "volume-x") as live:
+        dead = tmp_path / ".volume-y.1.part"
+        dead.write_bytes(b"")
+        make_file_driver(tmp_path)
+        assert live.exists() and not dead.exists()
+    assert not live.exists()
+    assert driver.list_volumes() == []

@@ -156,8 +156,9 @@ def test_two_workers_of_one_machine_share_the_daemon(driver, make_nbd_driver):
 
 
 def test_a_second_machine_may_not_export_the_same_folder(driver, make_nbd_driver):
-    with pytest.raises(ConfigurationError, match="belongs to node-1"):
-        make_nbd_driver(host="node-2")
+    (driver.daemon.folder / "owner").write_text("another-machine")
+    with pytest.raises(ConfigurationError, match="belongs to another-machine"):
+        make_nbd_driver()
 
 
 def test_extended_while_a_host_has_it_open(driver, attach):

@@ -183,3 +183,48 @@ def test_a_silent_worker_gets_nothing(scheduler):
     scheduler._pools["node@a#a"].seen -= 61
     with pytest.raises(NoValidBackend, match="its worker is down"):
         scheduler.select_backend({"size": 1})
+
+
+class TestFormulas:
+    def test_a_back_end_refuses_by_its_own_formula(self, scheduler):
+        refuses = filters.DriverFilter().refuses
+        request = {"size": 5, "extra_specs": {"level": "gold"}, "volume": {"name": "x"}}
+        assert refuses(pool(), request) is None
+        assert refuses(pool(filter_function="volume.size < 10 and extra.level == 'gold'"), request) is None
+        assert "refuses: volume.size > 5" in refuses(pool(filter_function="volume.size > 5"), request)
+        assert "nothing is not known" in refuses(pool(filter_function="stats.nothing"), request)
+
+    @pytest.mark.parametrize(
+        ("formula", "goodness"),
+        [
+            (None, 0),
+            ("volume.size * 10", 50),
+            ("volume.size * 100", 0),
+            ("0 - 1", 0),
+            ("stats.none", 0),
+            ("'text'", 0),
+        ],
+    )
+    def test_goodness(self, formula, goodness):
+        weigher = weighers.GoodnessWeigher(1.0)
+        assert weigher.raw(pool(goodness_function=formula), {"size": 5}) == goodness
+
+    def test_the_best_and_the_emptiest_win(self):
+        conf = load(
+            "volume",
+            OPTIONS,
+            overrides={
+                (None, "scheduler_default_filters"): ["DriverFilter", "CapacityFilter"],
+                (None, "scheduler_default_weighers"): ["GoodnessWeigher", "VolumeNumberWeigher"],
+            },
+        )
+        scheduler = Scheduler(conf, lambda: None)
+        report(scheduler, "good", goodness_function="90", filter_function="volume.size < 50")
+        report(scheduler, "better", goodness_function="90", total_volumes=0)
+        report(scheduler, "full", goodness_function="90", total_volumes=10)
+        report(scheduler, "poor", goodness_function="10")
+        first = scheduler.select_backend({"size": 60})
+        assert first["backend"] == "node@better#better"
+        assert first["removed"][0]["filter"] == "DriverFilter"
+        # Now it holds one more than the other good one.
+        assert scheduler.select_backend({"size": 1})["backend"] == "node@good#good"

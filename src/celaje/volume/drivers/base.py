@@ -31,6 +31,16 @@ OPTIONS = [
         regex=r"^(auto|\d+(\.\d+)?|\.\d+)$",
         help="How much more than its capacity thin volumes may promise; auto: from what is used.",
     ),
+    cfg.StrOpt(
+        "filter_function",
+        help="Formula over stats, volume, extra and qos: may this back end have the volume. Needs "
+        "DriverFilter in scheduler_default_filters.",
+    ),
+    cfg.StrOpt(
+        "goodness_function",
+        help="Formula that gives 0 to 100: how well the volume would lie here. Needs GoodnessWeigher in "
+        "scheduler_default_weighers.",
+    ),
 ]
 
 

@@ -10,12 +10,13 @@ from celaje.volume.drivers.base import GIB, VolumeDriver
 @dataclass(frozen=True)
 class Capacity:
     """GiB. `allocated`: sizes of the volumes made here; `provisioned`: what thin volumes may grow to,
-    those of other users of the same disk included if the driver knows of them."""
+    those of other users of the same disk included if the driver knows of them. `volumes`: their number."""
 
     total: float
     free: float
     allocated: float
     provisioned: float
+    volumes: int = 0
 
 
 def of_folder(path: str | os.PathLike[str]) -> tuple[float, float]:
@@ -46,6 +47,9 @@ def report(driver: VolumeDriver, capacity: Capacity, **features: Any) -> dict[st
         "QoS_support": False,
         "online_extend_support": driver.extends_attached_through_host,
         "backend_state": "up",
+        "total_volumes": capacity.volumes,
+        "filter_function": driver.configuration.filter_function,
+        "goodness_function": driver.configuration.goodness_function,
         **features,
     }
     return {

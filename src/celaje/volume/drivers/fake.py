@@ -72,11 +72,11 @@ class FakeDriver(base.VolumeDriver):
     def capabilities(self) -> dict[str, Any]:
         self._take_rule("capabilities", None)
         with self.state.reading():
-            allocated = self._allocated()
+            allocated, number = self._allocated(), len(self.state.volumes)
         total = self.state.total_gb
         return capacity.report(
             self,
-            capacity.Capacity(total, max(0.0, total - allocated), allocated, allocated),
+            capacity.Capacity(total, max(0.0, total - allocated), allocated, allocated, number),
             thin_provisioning_support=False,
             thick_provisioning_support=True,
             online_extend_support=True,

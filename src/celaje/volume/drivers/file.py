@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from celaje.common import clock, disk_format, errors, processes
+from celaje.common import disk_format, errors, processes
 from celaje.volume.drivers import base, capacity, image_source, local_files
 
 OPTIONS = [
@@ -42,7 +42,6 @@ OPTIONS = [
 ]
 
 RESIZE_TIMEOUT = 60
-PARTIAL = ".part"
 FORMATS = ("qcow2", "raw")
 VOLUME, SNAPSHOT = "volume", "snapshot"
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -72,8 +71,7 @@ class FileDriver(base.VolumeDriver):
     def check_for_setup_error(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-            for left in self._folder.glob(f".*{PARTIAL}"):
-                left.unlink(missing_ok=True)
+            local_files.sweep(self._folder)
             self._reflinks = local_files.can_reflink(self._folder)
         except OSError as error:
             raise errors.ConfigurationError(
@@ -82,8 +80,9 @@ class FileDriver(base.VolumeDriver):
 
     def capabilities(self) -> dict[str, Any]:
         total, free = capacity.of_folder(self._folder)
-        allocated = sum(volume["size"] for volume in self.list_volumes())
-        return capacity.report(self, capacity.Capacity(total, free, allocated, allocated))
+        sizes = [volume["size"] for volume in self.list_volumes()]
+        allocated = sum(sizes)
+        return capacity.report(self, capacity.Capacity(total, free, allocated, allocated, len(sizes)))
 
     def create_volume(self, volume: base.Volume) -> dict[str, Any]:
         size = volume["size"] * base.GIB
@@ -178,18 +177,23 @@ class FileDriver(base.VolumeDriver):
         source = self._existing(identifier)
         form = _qemu_target(disk_format)
         target = Path(path).absolute()
-        partial = target.with_name(f".{target.name}.{clock.new_uuid()}{PARTIAL}")
-        still = self._folder / f".{VOLUME}-{identifier}.{clock.new_uuid()}{PARTIAL}"
-        try:
-            with self._told_as_full():
-                if self.is_written(identifier, source):
-                    self._take(identifier, source, still)
-                    source = still
-                self._convert(source, format_of(self._existing(identifier)), partial, form)
-                partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-            still.unlink(missing_ok=True)
+        with (
+            self._told_as_full(),
+            local_files.partial(target.parent, target.name) as partial,
+            self.still(identifier, source) as held,
+        ):
+            self._convert(held, format_of(source), partial, form)
+            partial.replace(target)
+
+    @contextlib.contextmanager
+    def still(self, identifier: str, path: Path) -> Iterator[Path]:
+        """The volume's file, or a copy of it as it is now if a guest writes to it. VolumeInUse."""
+        if not self.is_written(identifier, path):
+            yield path
+            return
+        with local_files.partial(self._folder, f"{VOLUME}-{identifier}") as copy:
+            self._take(identifier, path, copy)
+            yield copy
 
     def list_volumes(self) -> list[dict[str, Any]]:
         return self._list(VOLUME)
@@ -215,14 +219,10 @@ class FileDriver(base.VolumeDriver):
     def _make(self, kind: str, identifier: str, form: str, write: Callable[[Path], None]) -> dict[str, Any]:
         """Write under a temporary name, then publish; nothing to do when it is there."""
         if self._find(kind, identifier) is None:
-            partial = self._folder / f".{kind}-{identifier}.{clock.new_uuid()}{PARTIAL}"
-            try:
-                with self._told_as_full():
-                    write(partial)
-                    partial.chmod(0o660)
-                    local_files.publish(partial, self._folder / f"{kind}-{identifier}.{form}")
-            finally:
-                partial.unlink(missing_ok=True)
+            with self._told_as_full(), local_files.partial(self._folder, f"{kind}-{identifier}") as partial:
+                write(partial)
+                partial.chmod(0o660)
+                local_files.publish(partial, self._folder / f"{kind}-{identifier}.{form}")
         return self._location(kind, identifier)
 
     def _location(self, kind: str, identifier: str) -> dict[str, Any]:
@@ -242,7 +242,7 @@ class FileDriver(base.VolumeDriver):
     def _remove(self, kind: str, identifier: str) -> None:
         for form in FORMATS:
             (self._folder / f"{kind}-{identifier}.{form}").unlink(missing_ok=True)
-        for left in self._folder.glob(f".{kind}-{identifier}.*{PARTIAL}"):
+        for left in self._folder.glob(f".{kind}-{identifier}.*{local_files.PARTIAL}"):
             left.unlink(missing_ok=True)
 
     def _list(self, kind: str) -> list[dict[str, Any]]:

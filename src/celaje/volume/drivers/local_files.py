@@ -3,10 +3,12 @@
 Linux only, as are the calls (ioctl_ficlonerange(2), lseek(2) SEEK_DATA, fcntl(2) F_OFD_GETLK).
 """
 
+import contextlib
 import errno
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from celaje.common import clock
@@ -83,6 +85,30 @@ def is_open_by_qemu(path: Path, *, writing: bool = False) -> bool:
     with open(path, "rb+") as file:
         answer = fcntl.fcntl(file.fileno(), fcntl.F_OFD_GETLK, question)
     return bool(struct.unpack(FLOCK, answer)[0] != fcntl.F_UNLCK)
+
+
+PARTIAL = ".part"
+
+
+@contextlib.contextmanager
+def partial(folder: Path, name: str) -> Iterator[Path]:
+    """A file to be written under a name of its own, and removed afterwards unless it was published. It is
+    locked meanwhile, which tells it from one that a dead worker left."""
+    path = folder / f".{name}.{clock.new_uuid()}{PARTIAL}"
+    with open(path, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what dead workers left half made; live ones, on this machine or another, hold their locks."""
+    for path in folder.glob(f".*{PARTIAL}"):
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
 
 
 def publish(partial: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ attached, with a pre-shared key of its own for every connection. Attached volume
 snapshot by the daemon while guests write on.
 """
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -52,7 +53,7 @@ class NbdDriver(file.FileDriver):
             raise errors.ConfigurationError(f"[{self.backend}] volume_driver nbd needs qemu-img.")
         super().check_for_setup_error()
         try:
-            self.daemon.prepare(self.host or "")
+            self.daemon.prepare(os.uname().nodename)
             self.daemon.restore()
         except errors.DriverError as error:
             raise errors.ConfigurationError(f"[{self.backend}]: {error.message}") from error
@@ -68,10 +69,11 @@ class NbdDriver(file.FileDriver):
         except errors.DriverError:
             state = "down"
         total, free = capacity.of_folder(self._folder)
-        allocated = sum(volume["size"] for volume in self.list_volumes())
+        sizes = [volume["size"] for volume in self.list_volumes()]
+        allocated = sum(sizes)
         return capacity.report(
             self,
-            capacity.Capacity(total, free, allocated, allocated),
+            capacity.Capacity(total, free, allocated, allocated, len(sizes)),
             online_extend_support=True,
             multiattach=True,
             backend_state=state,
@@ -114,6 +116,9 @@ class NbdDriver(file.FileDriver):
         base.refuse_shrinking(volume["id"], size / base.GIB, new_size)
         with self._told_as_full():
             self.daemon.resize(identifier, new_size * base.GIB)
+
+    def is_written(self, identifier: str, path: Path) -> bool:
+        return self.daemon.exported(identifier) or super().is_written(identifier, path)
 
     def _take(self, identifier: str, source: Path, target: Path) -> None:
         if not self.daemon.exported(identifier):

@@ -6,7 +6,7 @@ A filter answers with the reason for which it removes a pool, with its numbers, 
 from typing import Any, ClassVar
 
 from celaje.common.errors import ConfigurationError
-from celaje.volume.scheduler import extra_specs
+from celaje.volume.scheduler import extra_specs, functions
 from celaje.volume.scheduler.pools import Pool
 
 Request = dict[str, Any]
@@ -66,6 +66,37 @@ class CapabilitiesFilter(Filter):
 
     def refuses(self, pool: Pool, request: Request) -> str | None:
         return extra_specs.unmet(pool.capabilities, request.get("extra_specs", {}))
+
+
+class DriverFilter(Filter):
+    """The back end's own `filter_function`. One that cannot be worked out refuses: it was written to."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        formula = pool.capabilities.get("filter_function")
+        if not formula:
+            return None
+        try:
+            fits = bool(functions.evaluate(str(formula), names(pool, request)))
+        except functions.FormulaError as error:
+            return f"its filter_function fails: {error.message}"
+        return None if fits else f"its filter_function refuses: {formula}"
+
+
+def names(pool: Pool, request: Request) -> dict[str, Any]:
+    """What a formula can speak of."""
+    stats = {
+        **pool.capabilities,
+        "host": pool.name,
+        "allocated_capacity_gb": pool.allocated,
+        "provisioned_capacity_gb": pool.provisioned,
+    }
+    return {
+        "stats": stats,
+        "capabilities": pool.capabilities,
+        "volume": {"size": request["size"], **request.get("volume", {})},
+        "extra": request.get("extra_specs", {}),
+        "qos": request.get("qos_specs") or {},
+    }
 
 
 class DifferentBackendFilter(Filter):

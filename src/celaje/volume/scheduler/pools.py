@@ -12,14 +12,15 @@ UNKNOWN = ("infinite", "unknown", None)
 
 @dataclass
 class Pool:
-    """`name` is host@backend#pool. `promised` counts the GiB that this scheduler has placed there since the
-    last report."""
+    """`name` is host@backend#pool. `promised` counts the GiB, `placed` the volumes, that this scheduler has
+    put there since the last report."""
 
     name: str
     availability_zone: str
     capabilities: dict[str, Any]
     seen: float
     promised: int = 0
+    placed: int = 0
     host: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -48,6 +48,7 @@ class Scheduler:
             order = weighers.weigh(self._weighers, passed, request)
             best = order[0][1]
             best.promised += request["size"]
+            best.placed += 1
             return {
                 "backend": best.name,
                 "capacity": best.capacity(),

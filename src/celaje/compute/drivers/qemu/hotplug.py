@@ -117,7 +117,8 @@ def extend_volume(guest: Guest, volume: str, size: int) -> None:
         if disk.nbd:
             _reopen(qmp, disk)
         payload = _payload(qmp, disk, size)
-        if nodes_of(qmp)[disk.node]["image"]["virtual-size"] < payload:
+        # The node over a new export has its size already, and the guest is told only by a resize.
+        if disk.nbd or nodes_of(qmp)[disk.node]["image"]["virtual-size"] < payload:
             qmp.execute("block_resize", {"node-name": disk.node, "size": payload}, timeout=60.0)
 
 
