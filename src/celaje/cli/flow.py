@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from celaje.cli import terminal
 from celaje.cli.failure import Failure
 from celaje.cli.state import default_state
 
@@ -99,7 +100,7 @@ def show_command(  # noqa: PLR0917 - one argument an option
         if as_json:
             click.echo(json.dumps([node.plain() for node in nodes]))
             return
-        click.echo("\n".join([*listed(earlier), *_drawn(nodes, as_sequence)]))
+        show([*listed(earlier), *_drawn(nodes, as_sequence)])
 
 
 def stories(journals: Any, identifier: str, everything: bool = False) -> tuple[list[Any], list[Any]]:
@@ -137,6 +138,11 @@ def _drawn(nodes: list[Any], as_sequence: bool) -> list[str]:
     return (sequence if as_sequence else tree)(nodes, width())
 
 
+def show(lines: list[str]) -> None:
+    """Print, with colour only where somebody looks at it and wants it."""
+    click.echo("\n".join(lines if terminal.in_colour() else map(click.unstyle, lines)))
+
+
 def width() -> int:
     """Columns to write to; a pipe gets what most terminals have."""
     return min(120, shutil.get_terminal_size((80, 24)).columns)
@@ -153,9 +159,9 @@ def _follow(journals: Any, identifier: str, as_sequence: bool, everything: bool)
         if sys.stdout.isatty():
             click.clear()
             # What does not fit above the last line would scroll the rest away.
-            click.echo("\n".join(lines[-(shutil.get_terminal_size().lines - 1) :]))
+            show(lines[-(shutil.get_terminal_size().lines - 1) :])
         elif lines != before:
-            click.echo("\n".join(lines))
+            show(lines)
         before = lines
         if not any(node.is_open for node in nodes):
             return
@@ -215,7 +221,7 @@ def list_command(  # noqa: PLR0917 - one argument an option
     if as_json:
         click.echo(json.dumps([_plain(*one) for one in found]))
     else:
-        click.echo("\n".join(listed(found) or ["No flow."]))
+        show(listed(found) or ["No flow."])
 
 
 def _age(text: str) -> datetime.timedelta:

@@ -15,6 +15,7 @@ COMMANDS = {
     "identity": ("celaje.cli.identity", "Prepare a cloud's identity service."),
     "status": ("celaje.cli.status", "Tell from outside what is up."),
     "flow": ("celaje.cli.flow", "Follow a request through the components, hop by hop."),
+    "why": ("celaje.cli.why", "Tell why something failed, waits, or was refused."),
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),
     "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),

@@ -4,16 +4,18 @@ Opened by the commands that tell of requests and flows, and only read. The table
 declares alike (`common/flow/tables.py`, `common/wsgi/request_journal.py`).
 """
 
+import datetime
 import importlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, inspect, or_, select
+from sqlalchemy import ColumnElement, Select, Text, inspect, or_, select, type_coerce
 
 from celaje.common.db import Database, fetch_all, new_metadata
 from celaje.common.errors import NotFound
 from celaje.common.flow import flow_tables
+from celaje.common.service import service_table
 from celaje.common.wsgi.request_journal import request_table
 
 Row = dict[str, Any]
@@ -27,6 +29,7 @@ SERVICES = (
 _METADATA = new_metadata()
 FLOWS = flow_tables(_METADATA)
 REQUESTS = request_table(_METADATA)
+_COMPONENTS = service_table(_METADATA)
 
 
 class NoJournal(NotFound):
@@ -40,6 +43,8 @@ class Journals:
         self._databases = databases
         there = {name: set(inspect(found.engine).get_table_names()) for name, found in databases.items()}
         self._with_flows = [name for name, tables in there.items() if "flows" in tables]
+        # Identity's table of that name is another one, and it has no flows.
+        self._with_components = [name for name in self._with_flows if "services" in there[name]]
         self._with_requests = [name for name, tables in there.items() if "requests" in tables]
 
     @property
@@ -87,6 +92,44 @@ class Journals:
             self.flows(or_(flows.c.request_id == request_id, flows.c.global_request_id == request_id)),
         )
 
+    def states(self, resource_id: str) -> list[tuple[datetime.datetime, str, str]]:
+        """(when, state, by whose request) of a resource, as far as the journals still hold them."""
+        asked = self.requests(_names(REQUESTS.c.trail, resource_id))
+        found = [(row["received_at"], row["trail"], row["request_id"]) for _, row in asked]
+        for service, row in self.of_resource(resource_id) + self.flows(
+            _names(FLOWS.flows.c.trail, resource_id)
+        ):
+            if row["trail"]:
+                found.append((row["finished_at"], row["trail"], row["request_id"]))
+            steps = self.steps(service, row["id"])
+            found += [
+                (step["started_at"], step["trail"], row["request_id"]) for step in steps if step["trail"]
+            ]
+        told = {
+            (moment, number, hop["state"], request_id)
+            for moment, trail, request_id in found
+            for number, hop in enumerate(trail)
+            if hop["kind"] == "state" and hop["id"] == resource_id
+        }
+        return [
+            (moment, state, request_id)
+            for moment, _, state, request_id in sorted(told, key=lambda one: one[:2])
+        ]
+
+    def component(self, waiting_on: str) -> tuple[str, Row] | None:
+        """(service, record) of the component for which a flow waits, `topic.host`."""
+        topic, _, host = waiting_on.partition(".")
+        for name in self._with_components:
+            statement = select(_COMPONENTS).where(_COMPONENTS.c.topic == topic)
+            if host:
+                statement = statement.where(_COMPONENTS.c.host == host)
+            rows = self._databases[name].read(
+                fetch_all, statement.order_by(_COMPONENTS.c.last_seen_at.desc())
+            )
+            if rows:
+                return name, rows[0]
+        return None
+
     def of_resource(self, resource_id: str) -> list[tuple[str, Row]]:
         return self.flows(FLOWS.flows.c.resource_id == resource_id)
 
@@ -101,6 +144,10 @@ class Journals:
             if service in (None, name)
             for row in self._databases[name].read(fetch_all, statement)
         ]
+
+
+def _names(column: Any, resource_id: str) -> ColumnElement[bool]:
+    return type_coerce(column, Text).contains(resource_id, autoescape=True)
 
 
 def of_state(state: Path) -> Journals:

@@ -55,7 +55,12 @@ def check(tx: Transaction, conf: Any, resource: str, project_id: str, wanted: in
     limit = row["limit"] if row["limit"] is not None else getattr(conf.quotas, f"quota_{resource}")
     if 0 <= limit < row["used"] + wanted:
         raise OverQuota(
-            f"Quota exceeded for resources: ['{resource}'].", overs=[resource], neutron_type="OverQuota"
+            f"Quota exceeded for resources: ['{resource}'].",
+            overs=[resource],
+            neutron_type="OverQuota",
+            requested=wanted,
+            used=row["used"],
+            allowed=limit,
         )
 
 

@@ -76,7 +76,8 @@ class Quotas:
             ):
                 allowed = limits.get(resource, -1)
                 if 0 <= allowed < _numbers(counts) + 1:
-                    raise errors.VolumeLimitExceeded(allowed=allowed, name=resource)
+                    used = _numbers(counts)
+                    raise errors.VolumeLimitExceeded(allowed=allowed, name=resource, used=used, requested=1)
 
     def check_snapshot(
         self, tx: Transaction, project_id: str, volume_type: dict[str, Any], size: int
@@ -93,7 +94,8 @@ class Quotas:
         ):
             allowed = limits.get(resource, -1)
             if 0 <= allowed < _numbers(counts) + 1:
-                raise errors.SnapshotLimitExceeded(allowed=allowed, name=resource)
+                used = _numbers(counts)
+                raise errors.SnapshotLimitExceeded(allowed=allowed, name=resource, used=used, requested=1)
 
     def check(
         self,
