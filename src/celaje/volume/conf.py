@@ -102,6 +102,9 @@ OPTIONS: Options = {
             min=0,
             help="GiB of images that a node keeps after they became volumes; 0: no limit.",
         ),
+        cfg.BoolOpt(
+            "enable_force_upload", default=False, help="Volumes in use can be made into images with force."
+        ),
         cfg.IntOpt(
             "attachment_wait_timeout",
             default=180,
@@ -133,6 +136,12 @@ OPTIONS: Options = {
         cfg.IntOpt("volume_create_deadline", default=7200, min=1, help="Seconds for creating a volume."),
         cfg.IntOpt("volume_delete_deadline", default=7200, min=1, help="Seconds for deleting a volume."),
         cfg.IntOpt("volume_extend_deadline", default=3600, min=1, help="Seconds for extending a volume."),
+        cfg.IntOpt("volume_upload_deadline", default=7200, min=1, help="Seconds for a volume to an image."),
+        cfg.IntOpt("volume_migrate_deadline", default=14400, min=1, help="Seconds for moving a volume."),
+        cfg.IntOpt("volume_revert_deadline", default=3600, min=1, help="Seconds for reverting a volume."),
+        cfg.IntOpt(
+            "volume_manage_deadline", default=600, min=1, help="Seconds for taking over what is there."
+        ),
         cfg.IntOpt("volume_connect_deadline", default=300, min=1, help="Seconds for attaching a volume."),
         cfg.IntOpt("volume_disconnect_deadline", default=300, min=1, help="Seconds for detaching a volume."),
         cfg.IntOpt("snapshot_create_deadline", default=3600, min=1, help="Seconds for making a snapshot."),

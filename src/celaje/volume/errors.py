@@ -91,6 +91,22 @@ class ClusterNotFound(errors.NotFound):
     text = "Cluster {name} could not be found."
 
 
+class InvalidReference(errors.Invalid):
+    text = "Manage existing volume failed due to invalid backend reference {reference}: {reason}."
+
+
+class AlreadyManaged(errors.Invalid):
+    text = "Unable to manage existing volume. Volume {reference} already managed."
+
+
+class RetypeNeedsMigration(errors.CelajeError):
+    """The volume's own back end does not do for the new type, and it may not move."""
+
+    text = (
+        "Volume {volume_id} must be migrated for its new type, which is not allowed or not possible: {reason}"
+    )
+
+
 class InvalidVolume(errors.Invalid):
     text = "Invalid volume: {reason}"
 

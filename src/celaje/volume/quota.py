@@ -79,6 +79,23 @@ class Quotas:
                     used = _numbers(counts)
                     raise errors.VolumeLimitExceeded(allowed=allowed, name=resource, used=used, requested=1)
 
+    def check_type(self, tx: Transaction, project_id: str, volume_type: dict[str, Any], size: int) -> None:
+        """Room for one of the project's volumes, of `size` GiB, among those of another type."""
+        quotas.lock(tx, project_id)
+        limits = self._limits(tx, project_id)
+        volumes, snapshots = quotas.usage(tx, project_id)
+        name, type_id = volume_type["name"], volume_type["id"]
+        allowed = limits.get(f"volumes_{name}", -1)
+        if 0 <= allowed < _numbers(_of(volumes, type_id)) + 1:
+            raise errors.VolumeLimitExceeded(allowed=allowed, name=f"volumes_{name}")
+        allowed = limits.get(f"gigabytes_{name}", -1)
+        used = _sizes(_of(volumes, type_id))
+        used += _sizes(_of(snapshots, type_id)) if self._snapshots_cost else 0
+        if 0 <= allowed < used + size:
+            raise errors.VolumeSizeExceedsAvailableQuota(
+                name=f"gigabytes_{name}", requested=size, quota=allowed, consumed=used
+            )
+
     def check_snapshot(
         self, tx: Transaction, project_id: str, volume_type: dict[str, Any], size: int
     ) -> None:

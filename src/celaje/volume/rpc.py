@@ -76,6 +76,23 @@ class VolumeWorkerMessages(Messages):
         raise NotImplementedError
 
     @call(timeout="volume_worker_timeout")
+    def upload_volume(self, volume: Row, image: Row) -> None:
+        """Send the volume's data to the image {"id", "disk_format"}, which waits for it."""
+
+    @call(timeout="volume_worker_timeout")
+    def revert_to_snapshot(self, volume: Row, snapshot: Row) -> None:
+        """The volume has the snapshot's data again."""
+
+    @call(timeout="rpc_response_timeout")
+    def list_volumes(self) -> list[Row]:
+        """What lies at the back end, whoever knows of it: [{"id", "size" in GiB}]."""
+        raise NotImplementedError
+
+    @call(timeout="rpc_response_timeout")
+    def list_snapshots(self) -> list[Row]:
+        raise NotImplementedError
+
+    @call(timeout="volume_worker_timeout")
     def create_snapshot(self, snapshot: Row, attached: bool) -> Row:
         """Raises NotImplementedHere for an attached volume that the driver cannot copy meanwhile."""
         raise NotImplementedError

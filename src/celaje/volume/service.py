@@ -1,6 +1,7 @@
 """The volume service in a process: which parts it has, and how they are put together."""
 
 import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from celaje.volume.worker import Worker
 
 log = logging.getLogger(__name__)
 
+# Bytes of an image that are sent at once.
+_CHUNK = 1 << 20
+
 
 class VolumeService(Service):
     service_type = "volume"
@@ -40,6 +44,8 @@ class VolumeService(Service):
     def build_api(self) -> Api:
         self.quotas = Quotas(self.conf)
         self.scheduler = self.client(VolumeSchedulerMessages)
+        # Of a back end `name@backend`: what the API asks a worker directly.
+        self.workers_of = self.client(VolumeWorkerMessages).to
         return build_api(self)
 
     def build_conductor(self) -> VolumeConductor:
@@ -86,6 +92,7 @@ class VolumeService(Service):
             host=host,
             availability_zone=zone,
             fetch_image=self._fetch_image,
+            send_image=self._send_image,
             send_report=self.client(VolumeSchedulerMessages).update_capabilities,
             fences=fences(self.conf.coordination.backend_url, host),
         )
@@ -109,3 +116,21 @@ class VolumeService(Service):
         image = client.show(image_id)
         path = self._images.fetch(client, image)
         return {"id": image["id"], "disk_format": image["disk_format"], "path": str(path)}
+
+    def _send_image(self, image: dict[str, Any], write: Callable[[str], None]) -> None:
+        """What `write` puts into a file of this node goes to an image that was registered for it."""
+        folder = self.ground.state / "image-conversion"
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        path = folder / f"{image['id']}.{image['disk_format']}"
+        try:
+            write(str(path))
+            client = self.ground.clients.image.as_service()
+            client.upload(image["id"], _chunks(path), path.stat().st_size)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

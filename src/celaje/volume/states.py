@@ -23,10 +23,12 @@ class Expiring(State):
 
 CREATE, DELETE, EXTEND = "volume.create", "volume.delete", "volume.extend"
 RECLAIM, TERM = "volume.reclaim", "reservation_timeout"
+UPLOAD, RETYPE, MIGRATE = "volume.upload_image", "volume.retype", "volume.migrate"
+REVERT, REIMAGE, MANAGE = "volume.revert", "volume.reimage", "volume.manage"
 
 VOLUME_STATES = [
     Passing("creating", "waits for a back end", CREATE, "volume_create_deadline", "error"),
-    Passing("downloading", "is written from an image", CREATE, "volume_create_deadline", "error"),
+    Passing("downloading", "is written from an image", (CREATE, REIMAGE), "volume_create_deadline", "error"),
     State("available"),
     Expiring("reserved", "promised to a server", RECLAIM, TERM, ("available", "in-use")),
     Expiring("attaching", "connected, not confirmed", RECLAIM, TERM, ("available", "in-use")),
@@ -34,6 +36,13 @@ VOLUME_STATES = [
     Expiring("detaching", "a server lets go of it", RECLAIM, TERM, ("available", "in-use")),
     Passing("extending", "", EXTEND, "volume_extend_deadline", "error_extending"),
     State("error_extending", "size at the back end is unknown"),
+    Passing("uploading", "", UPLOAD, "volume_upload_deadline", ("available", "in-use")),
+    Passing("retyping", "", RETYPE, "volume_migrate_deadline", ("available", "in-use")),
+    # Shown as maintenance: nobody may use it meanwhile.
+    Passing("migrating", "", MIGRATE, "volume_migrate_deadline", "available"),
+    Passing("reverting", "to a snapshot", REVERT, "volume_revert_deadline", "error"),
+    Passing("managing", "is looked for at the back end", MANAGE, "volume_manage_deadline", "error_managing"),
+    State("error_managing", "never was ours"),
     Passing("deleting", "", DELETE, "volume_delete_deadline", "error_deleting"),
     State("error_deleting", "may be deleted again"),
     State("error"),
@@ -42,7 +51,7 @@ VOLUME_STATES = [
 ]
 
 # From where a deletion may start; with force from everywhere that no flow holds.
-DELETABLE = ("available", "error", "error_extending", "error_deleting")
+DELETABLE = ("available", "error", "error_extending", "error_deleting", "error_managing")
 STEADY = ("available", "reserved", "attaching", "in-use", "detaching")
 
 VOLUMES = StateTable(
@@ -62,6 +71,17 @@ VOLUMES = StateTable(
         *((source.name, "deleting") for source in VOLUME_STATES if source.name != "deleting"),
         ("deleting", "error_deleting"),
         ("deleting", "available"),
+        *((back, passing) for back in ("available", "in-use") for passing in ("uploading", "retyping")),
+        *((passing, back) for back in ("available", "in-use") for passing in ("uploading", "retyping")),
+        ("available", "migrating"),
+        ("migrating", "available"),
+        ("available", "reverting"),
+        ("reverting", "available"),
+        ("reverting", "error"),
+        *((source, "downloading") for source in ("available", "reserved", "error")),
+        ("downloading", "reserved"),
+        ("managing", "available"),
+        ("managing", "error_managing"),
         ("available", "awaiting-transfer"),
         ("awaiting-transfer", "available"),
     ],
@@ -79,10 +99,16 @@ SNAPSHOTS = StateTable(
             "snapshot_delete_deadline",
             "error_deleting",
         ),
+        Passing("restoring", "its volume is reverted to it", REVERT, "volume_revert_deadline", "available"),
+        Passing("managing", "", "snapshot.manage", "volume_manage_deadline", "error"),
         State("error_deleting"),
         State("error"),
     ],
     [
+        ("available", "restoring"),
+        ("restoring", "available"),
+        ("managing", "available"),
+        ("managing", "error"),
         ("creating", "available"),
         ("creating", "error"),
         ("available", "deleting"),

@@ -20,8 +20,9 @@ Row = dict[str, Any]
 
 class Worker:
     """`fetch_image(image_id)` gives the image's local file as drivers want it: {"id", "disk_format",
-    "path"}. `send_report(host, zone, capabilities)` tells the schedulers. `fences`: those that it shares with
-    the back end's other workers."""
+    "path"}; `send_image(image, write)` has `write(path)` make a file and sends it to the image {"id",
+    "disk_format"}. `send_report(host, zone, capabilities)` tells the schedulers. `fences`: those that it
+    shares with the back end's other workers."""
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Worker:
         host: str,
         availability_zone: str,
         fetch_image: Callable[[str], Row],
+        send_image: Callable[[Row, Callable[[str], None]], None],
         send_report: Callable[..., None],
         fences: Fences | None = None,
     ):
@@ -39,6 +41,7 @@ class Worker:
         self.host = host
         self.availability_zone = availability_zone
         self._fetch_image = fetch_image
+        self._send_image = send_image
         self._send_report = send_report
         self._fences = fences or Fences()
 
@@ -68,6 +71,22 @@ class Worker:
                 return {"extended_by": "host"}
             self._driver.extend_volume(volume, new_size)
             return {"extended_by": "backend"}
+
+    def upload_volume(self, volume: Row, image: Row) -> None:
+        with self._fences.step(volume["id"]):
+            self._send_image(
+                image, lambda path: self._driver.copy_volume_to_image(volume, path, image["disk_format"])
+            )
+
+    def revert_to_snapshot(self, volume: Row, snapshot: Row) -> None:
+        with self._fences.step(volume["id"]):
+            self._driver.revert_to_snapshot(volume, snapshot)
+
+    def list_volumes(self) -> list[Row]:
+        return self._driver.list_volumes()
+
+    def list_snapshots(self) -> list[Row]:
+        return self._driver.list_snapshots()
 
     def create_snapshot(self, snapshot: Row, attached: bool) -> Row:
         with self._fences.step(snapshot["volume_id"]):

@@ -10,6 +10,18 @@ Row = dict[str, Any]
 # Alias -> (name, what it is), for what this service has.
 _EXTENSIONS = {
     "os-admin-actions": ("AdminActions", "What administrators may force."),
+    "capabilities": ("Capabilities", "What a back end can."),
+    "encryption": ("VolumeTypeEncryption", "How volumes of a type are encrypted."),
+    "os-hosts": ("Hosts", "Hosts, and what lies on them."),
+    "os-snapshot-actions": ("SnapshotActions", "How a snapshot gets on that a host makes."),
+    "os-snapshot-manage": ("SnapshotManage", "Taking over snapshots that are there."),
+    "os-snapshot-unmanage": ("SnapshotUnmanage", "Leaving snapshots where they are."),
+    "os-volume-encryption-metadata": ("VolumeEncryptionMetadata", "How a volume is encrypted."),
+    "os-volume-manage": ("VolumeManage", "Taking over volumes that are there."),
+    "os-volume-transfer": ("VolumeTransfer", "Handing volumes to other projects."),
+    "os-volume-unmanage": ("VolumeUnmanage", "Leaving volumes where they are."),
+    "OS-SCH-HNT": ("SchedulerHints", "Hints to the scheduler."),
+    "qos-specs": ("Qos_specs_manage", "Limits for the volumes of a type."),
     "os-availability-zone": ("AvailabilityZones", "The availability zones."),
     "os-extended-services": ("ExtendedServices", "Disabling a service with a reason."),
     "os-extended-snapshot-attributes": ("ExtendedSnapshotAttributes", "Project and progress of snapshots."),

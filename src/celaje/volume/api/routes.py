@@ -14,6 +14,7 @@ from celaje.volume.api import (
     encryptions,
     extensions,
     hosts,
+    manageable,
     messages,
     metadata,
     qos_specs,
@@ -28,6 +29,7 @@ from celaje.volume.api import (
     volumes,
 )
 from celaje.volume.api import volume_actions as actions
+from celaje.volume.api import volume_moves as moves
 
 
 def _in_project(route: Route) -> list[Route]:
@@ -94,6 +96,15 @@ _ACTIONS = [
     _action("os-reset_status", _ADMIN + "reset_status", actions.reset_status, actions.RESET_STATUS),
     _action("os-force_delete", _ADMIN + "force_delete", actions.force_delete, actions.ANYTHING),
     _action("os-force_detach", _ADMIN + "force_detach", actions.force_detach, actions.FORCE_DETACH),
+    _action("os-retype", "volume:retype", moves.retype, moves.RETYPE),
+    _action("os-migrate_volume", _ADMIN + "migrate_volume", moves.migrate, moves.MIGRATE, until=(3, 15)),
+    _action("os-migrate_volume", _ADMIN + "migrate_volume", moves.migrate, moves.MIGRATE_3_16, since=(3, 16)),
+    _action("os-migrate_volume_completion", _ADMIN + "migrate_volume_completion", moves.migrate_completion, moves.MIGRATE_COMPLETION, 200),
+    _action("revert", "volume:revert_to_snapshot", moves.revert, moves.REVERT, since=(3, 40)),
+    _action("os-reimage", "volume:reimage", moves.reimage, moves.REIMAGE, since=(3, 68)),
+    _action("os-volume_upload_image", _EXT + "upload_image", moves.upload, moves.UPLOAD, until=(3, 0)),
+    _action("os-volume_upload_image", _EXT + "upload_image", moves.upload, moves.UPLOAD_3_1, since=(3, 1)),
+    _action("os-unmanage", "volume_extension:volume_unmanage", manageable.unmanage, actions.ANYTHING),
     Route("POST", "/volumes/{volume_id}/action", "volume_extension:volume_image_metadata:set", metadata.set_image, action="os-set_image_metadata", schema=metadata.SET_IMAGE),
     Route("POST", "/volumes/{volume_id}/action", "volume_extension:volume_image_metadata:show", metadata.show_image, action="os-show_image_metadata"),
     Route("POST", "/volumes/{volume_id}/action", "volume_extension:volume_image_metadata:remove", metadata.unset_image, action="os-unset_image_metadata", schema=metadata.UNSET_IMAGE),
@@ -151,6 +162,34 @@ _TYPES = [
     Route("GET", "/types/{type_id}/os-volume-type-access", "volume_extension:volume_type_access:get_all_for_type", types.index_access),
     Route("POST", "/types/{type_id}/action", "volume_extension:volume_type_access:addProjectAccess", types.add_access, 202, action="addProjectAccess", schema=types.ADD_ACCESS),
     Route("POST", "/types/{type_id}/action", "volume_extension:volume_type_access:removeProjectAccess", types.remove_access, 202, action="removeProjectAccess", schema=types.REMOVE_ACCESS),
+]
+
+
+
+def _manageable(base: str, **since: Any) -> list[Route]:
+    """Of volumes, at the old URL and the one that came with 3.8."""
+    return [
+        Route("GET", base, "volume_extension:list_manageable", manageable.index, **since),
+        Route("POST", base, "volume_extension:volume_manage", manageable.manage, 202, until=(3, 15), schema=manageable.MANAGE, **since),
+        Route("POST", base, "volume_extension:volume_manage", manageable.manage, 202, since=(3, 16), schema=manageable.MANAGE_3_16),
+        Route("GET", f"{base}/detail", "volume_extension:list_manageable", manageable.detail, **since),
+    ]
+
+
+def _manageable_snapshots(base: str, **since: Any) -> list[Route]:
+    return [
+        Route("GET", base, "snapshot_extension:list_manageable", manageable.index_snapshots, **since),
+        Route("POST", base, "snapshot_extension:snapshot_manage", manageable.manage_snapshot, 202, schema=manageable.MANAGE_SNAPSHOT, **since),
+        Route("GET", f"{base}/detail", "snapshot_extension:list_manageable", manageable.detail_snapshots, **since),
+    ]
+
+
+_MANAGEABLE = [
+    *_manageable("/os-volume-manage"),
+    *_manageable("/manageable_volumes", since=(3, 8)),
+    *_manageable_snapshots("/os-snapshot-manage"),
+    *_manageable_snapshots("/manageable_snapshots", since=(3, 8)),
+    Route("POST", "/snapshots/{snapshot_id}/action", "snapshot_extension:snapshot_unmanage", manageable.unmanage_snapshot, 202, action="os-unmanage"),
 ]
 
 _ENCRYPTIONS = [
@@ -247,6 +286,7 @@ _OF_PROJECTS = [
     *_ENCRYPTIONS,
     *_QOS_SPECS,
     *_TRANSFERS,
+    *_MANAGEABLE,
     *_ADMINISTRATION,
 ]
 

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 _FROZEN = "frozen"
 
 _TEXT: schemas.Schema = {"type": "string", "minLength": 1, "maxLength": 255}
-_HOST: schemas.Schema = {
+HOST: schemas.Schema = {
     "type": ["string", "null"],
     "minLength": 1,
     "maxLength": 255,
@@ -26,14 +26,14 @@ _HOST: schemas.Schema = {
 _SWITCH: dict[str, schemas.Schema] = {
     "binary": _TEXT,
     "service": _TEXT,
-    "host": _HOST,
+    "host": HOST,
     "cluster": schemas.OPTIONAL_NAME,
 }
 _NAMED: dict[str, Any] = {"anyOf": [{"required": ["binary"]}, {"required": ["service"]}]}
 SWITCH = schemas.record(_SWITCH, **_NAMED)
-ONE_HOST = schemas.record({"host": _HOST, "cluster": schemas.OPTIONAL_NAME})
+ONE_HOST = schemas.record({"host": HOST, "cluster": schemas.OPTIONAL_NAME})
 FAILOVER = schemas.record(
-    {"host": _HOST, "cluster": schemas.OPTIONAL_NAME, "backend_id": schemas.OPTIONAL_NAME}
+    {"host": HOST, "cluster": schemas.OPTIONAL_NAME, "backend_id": schemas.OPTIONAL_NAME}
 )
 SWITCH_WITH_REASON = schemas.record({**_SWITCH, "disabled_reason": _TEXT}, **_NAMED)
 

@@ -85,12 +85,13 @@ def view(request: Request, row: Row) -> Row:
         "name": row["name"],
         "description": row["description"],
         "volume_id": row["volume_id"],
-        "status": row["status"],
+        # Cinder has no word of its own for one that is being managed.
+        "status": "creating" if row["status"] == "managing" else row["status"],
         "size": row["volume_size"],
         "metadata": row["metadata"],
     }
     if request.at_least(3, 14):
-        shown["group_snapshot_id"] = None
+        shown["group_snapshot_id"] = row.get("group_snapshot_id")
     if request.at_least(3, 41):
         shown["user_id"] = row["user_id"]
     if request.at_least(3, 65):

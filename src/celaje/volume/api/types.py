@@ -103,6 +103,11 @@ class TypeView:
         shown["os-volume-type-access:is_public"] = row["is_public"]
         return shown
 
+    def managed(self, row: Row) -> Row:
+        """What Cinder answers to those who create and update types: a little less than it shows."""
+        shown = {key: row[key] for key in ("id", "name", "is_public", "description")}
+        return {**shown, "extra_specs": self.specs(row)}
+
     def specs(self, row: Row) -> Row:
         specs = row["extra_specs"]
         if self._all_specs:
@@ -150,7 +155,8 @@ def create(request: Request) -> Row:
             types.add_access(tx, row["id"], request.context.project_id)
 
     request.service.database.write(unit)
-    return {"volume_type": TypeView(request).show(row)}
+    access = {"os-volume-type-access:is_public": row["is_public"]}
+    return {"volume_type": {**TypeView(request).managed(row), **access}}
 
 
 def update(request: Request, type_id: str) -> Row:
@@ -174,7 +180,7 @@ def update(request: Request, type_id: str) -> Row:
         types.change(tx, type_id, updated_at=clock.now(), **values)
         return {**row, **values}
 
-    return {"volume_type": TypeView(request).show(request.service.database.write(unit))}
+    return {"volume_type": TypeView(request).managed(request.service.database.write(unit))}
 
 
 def delete(request: Request, type_id: str) -> Response:

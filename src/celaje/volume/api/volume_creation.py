@@ -3,15 +3,14 @@
 The row, its quota and its flow are one transaction; the answer is made from what it wrote.
 """
 
-import re
 from typing import Any
 
 from celaje.common import clock
 from celaje.common.db import Transaction
-from celaje.common.errors import Conflict, Invalid, NotFound
+from celaje.common.errors import Invalid, NotFound
 from celaje.common.wsgi import Request
 from celaje.volume import errors
-from celaje.volume.api import lookup, schemas
+from celaje.volume.api import images, lookup, schemas
 from celaje.volume.api.volume_view import VolumeView
 from celaje.volume.db import snapshots, types, volumes
 from celaje.volume.db.tables import BACKENDS
@@ -49,13 +48,11 @@ SCHEMA_3_13 = _schema({**_PROPERTIES, **_GROUP}, True)
 SCHEMA_3_47 = _schema({**_PROPERTIES, **_GROUP, **_BACKUP}, True)
 SCHEMA_3_53 = _schema({**_PROPERTIES, **_GROUP, **_BACKUP}, False)
 
-_GIB = 1024**3
-
 
 def create(request: Request) -> Row:
     asked = request.body["volume"]
     _refuse_what_is_not_there(asked)
-    image = _find_image(request, asked.get("imageRef") or asked.get("image_id"))
+    image = images.find(request, asked.get("imageRef") or asked.get("image_id"))
     wish = _Wish(request, asked, image)
     service = request.service
 
@@ -64,7 +61,7 @@ def create(request: Request) -> Row:
 
     row, volume_type = service.database.write(unit)
     view = VolumeView(request)
-    return {"volume": view.detail(row, volume_type["name"], [])}
+    return {"volume": view.brief(row, volume_type["name"], [])}
 
 
 class _Wish:
@@ -177,7 +174,7 @@ class _Wish:
                 f"They must be >= {what} size."
             )
         if self.image:
-            _check_image_size(self.image, size)
+            images.check_size(self.image, size)
         return size
 
     def _type(self, tx: Transaction, origin: Row | None) -> Row:
@@ -218,55 +215,7 @@ class _Wish:
     def _image_metadata(self, origin: Row | None) -> Row | None:
         if self.image is None:
             return origin.get("image_metadata") if origin else None
-        image = self.image
-        shown = {
-            "image_id": image["id"],
-            "image_name": image.get("name") or "",
-            "container_format": image.get("container_format") or "",
-            "disk_format": image.get("disk_format") or "",
-            "min_disk": str(image.get("min_disk") or 0),
-            "min_ram": str(image.get("min_ram") or 0),
-            "size": str(image.get("size") or 0),
-            "checksum": image.get("checksum") or "",
-        }
-        own = {
-            key: str(value) for key, value in image.items() if key not in _IMAGE_FIELDS and value is not None
-        }
-        return {**own, **shown}
-
-
-# What an image has besides properties of its own.
-_IMAGE_FIELDS = frozenset(
-    [
-        "id",
-        "name",
-        "status",
-        "visibility",
-        "protected",
-        "os_hidden",
-        "os_hash_algo",
-        "os_hash_value",
-        "checksum",
-        "size",
-        "virtual_size",
-        "created_at",
-        "updated_at",
-        "tags",
-        "self",
-        "file",
-        "schema",
-        "owner",
-        "min_ram",
-        "min_disk",
-        "disk_format",
-        "container_format",
-        "locations",
-        "direct_url",
-        "stores",
-        "links",
-        "members",
-    ]
-)
+        return images.metadata(self.image)
 
 
 def _refuse_what_is_not_there(asked: Row) -> None:
@@ -299,43 +248,3 @@ def _check_size_of_type(specs: Row, size: int) -> None:
             raise errors.InvalidInput(
                 reason=f"Specified volume size of '{size}' does not fit the {key} of its type, {bound}."
             )
-
-
-def _find_image(request: Request, reference: str | None) -> Row | None:
-    """The image, by its id, a URL that ends with it, or its name, as its user sees it."""
-    if not reference:
-        return None
-    request.authorize(rule="volume:create_from_image")
-    client = request.service.ground.clients.image
-    wanted = reference.rpartition("/")[2]
-    image: Row | None = None
-    if re.fullmatch(schemas.UUID_PATTERN, wanted):
-        try:
-            image = client.show(wanted)
-        except NotFound:
-            image = None
-    if image is None:
-        named = client.find(name=reference)
-        if len(named) > 1:
-            raise Conflict(f"Multiple matches found for '{reference}', use an ID to be more specific.")
-        image = named[0] if named else None
-    if image is None:
-        raise Invalid("Invalid image identifier or unable to access requested image.")
-    if image.get("status") != "active":
-        raise errors.InvalidInput(
-            reason=f"Image {image['id']} is not active. It is in state {image.get('status')}."
-        )
-    return image
-
-
-def _check_image_size(image: Row, size: int) -> None:
-    real = max(int(image.get("size") or 0), int(image.get("virtual_size") or 0))
-    if real > size * _GIB:
-        raise errors.InvalidInput(
-            reason=f"Size of specified image {-(-real // _GIB)}GB is larger than volume size {size}GB."
-        )
-    if int(image.get("min_disk") or 0) > size:
-        raise errors.InvalidInput(
-            reason=f"Volume size {size}GB cannot be smaller than the image minDisk size "
-            f"{image['min_disk']}GB."
-        )

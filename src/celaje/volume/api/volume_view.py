@@ -14,6 +14,10 @@ def moment(value: Any) -> str | None:
     return clock.iso(value, microseconds=True)
 
 
+# Cinder has no words of its own for these.
+_SHOWN_AS = {"migrating": "maintenance", "managing": "creating"}
+
+
 class VolumeView:
     """Asks once, for all volumes of an answer, what each of them needs."""
 
@@ -37,21 +41,34 @@ class VolumeView:
     def summary(self, volume: Row) -> Row:
         return {"id": volume["id"], "name": volume["name"], "links": self.links(volume["id"])}
 
-    def details(self, tx: Transaction, volumes: list[Row]) -> list[Row]:
+    def details(self, tx: Transaction, volumes: list[Row], *, brief: bool = False) -> list[Row]:
         """One query for the types and one for the attachments, however many volumes."""
         names = types.names(tx)
         # Only these can have an attached one.
         wanted = [row["id"] for row in volumes if row["attach_status"] != "detached"]
         attached = attachments.of_volumes(tx, wanted) if wanted else {}
-        return [
-            self.detail(row, names.get(row["volume_type_id"]), attached.get(row["id"], [])) for row in volumes
-        ]
+        view = self.brief if brief else self.detail
+        return [view(row, names.get(row["volume_type_id"]), attached.get(row["id"], [])) for row in volumes]
 
     def detail(self, volume: Row, type_name: str | None, attached: list[Row]) -> Row:
+        """As shown alone and in lists."""
+        shown = self.brief(volume, type_name, attached)
+        shown["os-vol-tenant-attr:tenant_id"] = volume["project_id"]
+        if self._host_attribute:
+            shown["os-vol-host-attr:host"] = volume.get("host")
+        if self._migration_attribute:
+            shown["os-vol-mig-status-attr:migstat"] = volume.get("migration_status")
+            shown["os-vol-mig-status-attr:name_id"] = volume.get("name_id")
+        if volume.get("image_metadata"):
+            shown["volume_image_metadata"] = volume["image_metadata"]
+        return shown
+
+    def brief(self, volume: Row, type_name: str | None, attached: list[Row]) -> Row:
+        """As it is answered to those who create and update: without what were extensions once."""
         request = self._request
         shown: Row = {
             "id": volume["id"],
-            "status": volume["status"],
+            "status": _SHOWN_AS.get(volume["status"], volume["status"]),
             "size": volume["size"],
             "availability_zone": volume["availability_zone"],
             "created_at": moment(volume["created_at"]),
@@ -73,17 +90,9 @@ class VolumeView:
         }
         if self._admin:
             shown["migration_status"] = volume.get("migration_status")
-        shown["os-vol-tenant-attr:tenant_id"] = volume["project_id"]
-        if self._host_attribute:
-            shown["os-vol-host-attr:host"] = volume.get("host")
-        if self._migration_attribute:
-            shown["os-vol-mig-status-attr:migstat"] = volume.get("migration_status")
-            shown["os-vol-mig-status-attr:name_id"] = volume.get("name_id")
-        if volume.get("image_metadata"):
-            shown["volume_image_metadata"] = volume["image_metadata"]
         version = request.version or (3, 0)
         if version >= (3, 13):
-            shown["group_id"] = None
+            shown["group_id"] = volume.get("group_id")
         if version >= (3, 21) and self._admin:
             shown["provider_id"] = volume.get("provider_id")
         if version >= (3, 48):

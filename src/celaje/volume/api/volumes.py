@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy import false
-
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request, Response
@@ -40,8 +38,7 @@ _FILTERS = {
     "created_at": listing.in_time(VOLUMES.c.created_at, "created_at"),
     "updated_at": listing.in_time(VOLUMES.c.updated_at, "updated_at"),
     "consumes_quota": listing.is_true(VOLUMES.c.consumes_quota, "consumes_quota"),
-    # There are no groups yet, so none of them has a volume.
-    "group_id": lambda value, request: false(),
+    "group_id": listing.equals(VOLUMES.c.group_id),
 }
 _ADMIN_FILTERS = {
     "host": listing.equals(VOLUMES.c.host),
@@ -139,7 +136,7 @@ def update(request: Request, volume_id: str) -> Row:
         if values:
             values["updated_at"] = clock.now()
             volumes.change(tx, volume_id, **values)
-        return {"volume": VolumeView(request).details(tx, [{**row, **values}])[0]}
+        return {"volume": VolumeView(request).details(tx, [{**row, **values}], brief=True)[0]}
 
     return request.service.database.write(unit)
 

@@ -12,7 +12,14 @@ from celaje.volume.conductor.delete_snapshot import delete_snapshot
 from celaje.volume.conductor.delete_volume import delete_volume
 from celaje.volume.conductor.disconnect_attachment import disconnect_attachment
 from celaje.volume.conductor.extend_volume import extend_volume
+from celaje.volume.conductor.manage import manage_snapshot, manage_volume
+from celaje.volume.conductor.migrate_volume import migrate_volume
+from celaje.volume.conductor.moving import remove_source
 from celaje.volume.conductor.reclaim import reclaim_attachment, reclaim_volume
+from celaje.volume.conductor.reimage_volume import reimage_volume
+from celaje.volume.conductor.retype_volume import retype_volume
+from celaje.volume.conductor.revert_volume import revert_volume
+from celaje.volume.conductor.upload_volume import upload_volume
 
 FLOWS = [
     create_volume,
@@ -24,6 +31,14 @@ FLOWS = [
     terminate_connection,
     create_snapshot,
     delete_snapshot,
+    upload_volume,
+    retype_volume,
+    migrate_volume,
+    remove_source,
+    revert_volume,
+    reimage_volume,
+    manage_volume,
+    manage_snapshot,
     reclaim_attachment,
     reclaim_volume,
 ]

@@ -15,6 +15,7 @@ from celaje.common.messaging.client import Client, Proxy
 from celaje.common.service import Conductor, ServiceRecords
 from celaje.volume.db import attachments, backends, messages, volumes
 from celaje.volume.db.tables import ATTACHMENTS, VOLUMES
+from celaje.volume.quota import Quotas
 from celaje.volume.scheduler.pools import from_report
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class VolumeConductor(Conductor):
     ):
         super().__init__(database, flows, records)
         self.conf = conf
+        self.quotas = Quotas(conf)
         self.clients = clients
         self.scheduler = scheduler
         self.worker = worker

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def creation_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
-    snapshot_id = flow_row["arguments"]["snapshot"]["id"]
+    snapshot_id = flow_row["arguments"]["snapshot"]["row_id"]
     if STATES.move(tx, SNAPSHOTS, snapshot_id, "error", held_by=flow_row["id"], updated_at=clock.now()):
         messages.from_failure(
             tx, flow_row, error, resource=("VOLUME_SNAPSHOT", snapshot_id), action="009", detail="013"
@@ -26,7 +26,7 @@ def create_snapshot(run: Run, snapshot: Row, volume: Row, attached: bool) -> Non
     worker = run.conductor.worker_of(volume)
     run.undo(worker.delete_snapshot, snapshot=snapshot)
     kept = run.step(worker.create_snapshot, snapshot=snapshot, attached=attached)
-    run.done(snapshot_made, snapshot["id"], run.id, kept)
+    run.done(snapshot_made, snapshot["row_id"], run.id, kept)
 
 
 def snapshot_made(tx: Transaction, snapshot_id: str, flow_id: str, kept: Row) -> None:

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def deletion_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
-    snapshot_id = flow_row["arguments"]["snapshot"]["id"]
+    snapshot_id = flow_row["arguments"]["snapshot"]["row_id"]
     moved = STATES.move(
         tx, SNAPSHOTS, snapshot_id, "error_deleting", held_by=flow_row["id"], updated_at=clock.now()
     )
@@ -28,4 +28,4 @@ def deletion_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 @flow("snapshot.delete", deadline="snapshot_delete_deadline", way_out=deletion_failed)
 def delete_snapshot(run: Run, snapshot: Row, volume: Row) -> None:
     run.step(run.conductor.worker_of(volume).delete_snapshot, snapshot=snapshot)
-    run.done(remove_snapshot, snapshot["id"], run.id)
+    run.done(remove_snapshot, snapshot["row_id"], run.id)

@@ -22,7 +22,7 @@ def deletion_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
     goal = "available" if type(error).__name__ == "VolumeInUse" else "error_deleting"
     for snapshot in flow_row["arguments"]["snapshots"]:
         SNAPSHOT_STATES.move(
-            tx, SNAPSHOTS, snapshot["id"], "error_deleting", held_by=flow_row["id"], updated_at=now
+            tx, SNAPSHOTS, snapshot["row_id"], "error_deleting", held_by=flow_row["id"], updated_at=now
         )
     if STATES.move(tx, VOLUMES, volume_id, goal, held_by=flow_row["id"], updated_at=now):
         messages.from_failure(tx, flow_row, error, resource=("VOLUME", volume_id), action="100", detail="001")
@@ -34,7 +34,7 @@ def delete_volume(run: Run, volume: Row, snapshots: list[Row], connected: bool) 
     worker = run.conductor.worker_of(volume)
     for snapshot in snapshots:
         run.step(worker.delete_snapshot, snapshot=snapshot)
-        run.write(remove_snapshot, snapshot["id"], run.id)
+        run.write(remove_snapshot, snapshot["row_id"], run.id)
     if connected:
         run.step(worker.terminate_connection, volume=volume, connector=None)
     run.step(worker.delete_volume, volume=volume)

@@ -24,6 +24,8 @@ _UNOWNED = {
     "downloading": "error",
     "deleting": "error_deleting",
     "extending": "error_extending",
+    "reverting": "error",
+    "managing": "error_managing",
 }
 # Seconds until a row is looked at again when compute could not be asked.
 _AGAIN = 300.0

@@ -18,11 +18,15 @@ _get = Prepared(select(BACKENDS).where(BACKENDS.c.name == bindparam("pool")))
 _lock = Prepared(
     update(BACKENDS).where(BACKENDS.c.name == bindparam("pool")).values(generation=BACKENDS.c.generation + 1)
 )
-_allocated = Prepared(
-    select(func.coalesce(func.sum(func.coalesce(VOLUMES.c.pending_size, VOLUMES.c.size)), 0)).where(
-        VOLUMES.c.host == bindparam("pool")
-    )
-)
+
+
+def _claimed(column: Any) -> Any:
+    total = func.coalesce(func.sum(func.coalesce(VOLUMES.c.pending_size, VOLUMES.c.size)), 0)
+    return select(total).where(column == bindparam("pool")).scalar_subquery()
+
+
+# Two sums on two indexes: what lies there, and what a migration is bringing.
+_allocated = Prepared(select(_claimed(VOLUMES.c.host) + _claimed(VOLUMES.c.pending_host)))
 _insert = Prepared(insert(BACKENDS))
 _update = Prepared(update(BACKENDS).where(BACKENDS.c.name == bindparam("pool")))
 _service = Prepared(
@@ -39,6 +43,11 @@ _take = Prepared(
         availability_zone=bindparam("zone"),
         updated_at=bindparam("moment"),
     )
+)
+_bring = Prepared(
+    update(VOLUMES)
+    .where(VOLUMES.c.id == bindparam("row"), VOLUMES.c.flow_id == bindparam("holder"))
+    .values(pending_host=bindparam("pool"))
 )
 _CAPACITY = (
     "total_capacity_gb",
@@ -105,6 +114,30 @@ def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
         moment=clock.now(),
     )
     return {"claimed": taken == 1, "reason": "the volume is no longer this flow's"}
+
+
+def claim_besides(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
+    """A second claim for a volume that is to move: {"claimed": bool, "reason"?}. The flow must hold it."""
+    pool = decision["backend"]
+    backend = _locked(tx, pool)
+    if backend is None:
+        record(tx, pool, decision["capacity"])
+        backend = _locked(tx, pool)
+        assert backend is not None
+    service = _service.one(tx, service_host=host_of(pool))
+    if service is not None and service["disabled"]:
+        return {"claimed": False, "reason": f"cinder-volume on {host_of(pool)} is disabled"}
+    refusal = _no_room(tx, backend, volume["size"])
+    if refusal:
+        return {"claimed": False, "reason": refusal}
+    taken = _bring.run(tx, row=volume["id"], holder=flow_id, pool=pool)
+    return {"claimed": taken == 1, "reason": "the volume is no longer this flow's"}
+
+
+def service_of(tx: Transaction, pool: str) -> str | None:
+    """The uuid of the worker's record that drives the pool."""
+    found = _service.one(tx, service_host=host_of(pool))
+    return found["uuid"] if found is not None else None
 
 
 def claim_more(tx: Transaction, pool: str, added: int) -> str | None:

@@ -25,10 +25,18 @@ ACTIONS = {
     "008": "create volume from backend storage",
     "009": "create snapshot",
     "010": "delete snapshot",
+    "006": "unmanage volume",
+    "016": "reimage volume",
     "100": "delete volume",
+    "101": "retype volume",
+    "102": "migrate volume",
+    "103": "revert volume to snapshot",
+    "104": "manage existing volume",
+    "105": "manage existing snapshot",
 }
 DETAILS = {
     "001": "An unknown error occurred.",
+    "004": "Failed to upload volume to image at backend.",
     "003": "Could not find any available weighted backend.",
     "006": "Not enough quota resource for operation.",
     "007": "Image used for creating volume exceeds available space.",
@@ -39,6 +47,7 @@ DETAILS = {
     "016": "Snapshot failed to delete.",
     "021": "Failed to attach volume.",
     "022": "Failed to detach volume.",
+    "024": "Compute service rejected volume reimage operation.",
     "100": "The operation did not end by its deadline.",
 }
 TTL_SECONDS = 2592000

@@ -69,6 +69,13 @@ def with_type(tx: Transaction, type_ids: Iterable[str]) -> bool:
     return tx.execute(statement).first() is not None
 
 
+def known_at(tx: Transaction, host: str) -> dict[str, str]:
+    """The ids of the volumes on a back end (`name@backend`), by the id that their data lies under."""
+    here = or_(VOLUMES.c.host == host, VOLUMES.c.host.startswith(f"{host}#", autoescape=True))
+    rows = fetch_all(tx, select(VOLUMES.c.id, VOLUMES.c.name_id).where(here))
+    return {row["name_id"] or row["id"]: row["id"] for row in rows}
+
+
 def by_project(tx: Transaction, host: str) -> list[Row]:
     """What lies on a back end (`name@backend`): {"project", "volume_count", "total_volume_gb",
     "snapshot_count", "total_snapshot_gb"}, by project."""

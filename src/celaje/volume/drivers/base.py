@@ -177,6 +177,11 @@ class VolumeDriver:
         """Nothing happens when it is gone."""
         raise NotImplementedError
 
+    def revert_to_snapshot(self, volume: Volume, snapshot: Snapshot) -> None:
+        """Give a volume that is not attached the snapshot's content again; both have one size, and the
+        snapshot stays. VolumeMissing, SnapshotMissing."""
+        raise errors.NotImplementedHere(f"{self.backend_name} cannot revert a volume to a snapshot.")
+
     def initialize_connection(self, volume: Volume, connector: Connector) -> dict[str, Any]:
         """What the host of `connector` needs to open the volume: {"driver_volume_type": str, "data": {}}.
         VolumeMissing."""

@@ -138,6 +138,13 @@ class FakeDriver(base.VolumeDriver):
         with self._acting("delete_snapshot", base.checked(snapshot["id"])) as identifier:
             self.state.snapshots.pop(identifier, None)
 
+    def revert_to_snapshot(self, volume: base.Volume, snapshot: base.Snapshot) -> None:
+        with self._acting("revert_to_snapshot", base.data_id(volume)) as identifier:
+            source = self.state.snapshots.get(base.checked(snapshot["id"]))
+            if source is None:
+                raise base.SnapshotMissing(snapshot_id=snapshot["id"])
+            self._find(identifier).content = source.content
+
     def initialize_connection(self, volume: base.Volume, connector: base.Connector) -> dict[str, Any]:
         if not connector.get("host"):
             raise base.BadMetadata(what="The connector", key="host")

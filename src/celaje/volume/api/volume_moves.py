@@ -1,0 +1,407 @@
+"""POST /volumes/{id}/action: what moves a volume's data: retype, migrate, revert, reimage, upload.
+
+Each hands the volume to a flow of that name in `conductor/`.
+"""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import Conflict, Invalid
+from celaje.common.wsgi import Request, Response
+from celaje.volume import errors
+from celaje.volume.api import images, lookup, schemas
+from celaje.volume.api.services import HOST
+from celaje.volume.api.volume_view import moment
+from celaje.volume.conductor.upload_volume import REGISTERED
+from celaje.volume.db import attachments, encryptions, qos, snapshots, types, volumes
+from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
+from celaje.volume.scheduler import extra_specs
+from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
+from celaje.volume.states import VOLUMES as STATES
+
+Row = dict[str, Any]
+
+_POLICY = {"type": ["string", "null"], "enum": ["on-demand", "never", None]}
+RETYPE = schemas.record({"new_type": {"type": "string"}, "migration_policy": _POLICY}, ("new_type",))
+_MIGRATE: dict[str, schemas.Schema] = {
+    "host": HOST,
+    "force_host_copy": schemas.BOOLEAN,
+    "lock_volume": schemas.BOOLEAN,
+}
+MIGRATE = schemas.record(_MIGRATE, ("host",))
+MIGRATE_3_16 = schemas.record({**_MIGRATE, "cluster": schemas.OPTIONAL_NAME})
+MIGRATE_COMPLETION = schemas.record(
+    {"new_volume": schemas.UUID, "error": {"type": ["string", "null", "boolean"]}}, ("new_volume",)
+)
+REVERT = schemas.record({"snapshot_id": schemas.OPTIONAL_UUID})
+REIMAGE = schemas.record({"image_id": schemas.UUID, "reimage_reserved": schemas.BOOLEAN}, ("image_id",))
+_UPLOAD: dict[str, schemas.Schema] = {
+    "image_name": {"type": "string", "minLength": 1, "maxLength": 255},
+    "force": schemas.BOOLEAN,
+    "disk_format": {"type": "string", "enum": ["raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop"]},
+    "container_format": {"type": "string", "minLength": 0, "maxLength": 255},
+}
+UPLOAD = schemas.record(_UPLOAD, ("image_name",))
+UPLOAD_3_1 = schemas.record(
+    {
+        **_UPLOAD,
+        "visibility": {"type": "string", "enum": ["community", "public", "private", "shared"]},
+        "protected": schemas.BOOLEAN,
+    },
+    ("image_name",),
+)
+
+
+def _write(request: Request, unit: Any) -> Any:
+    return request.service.database.write(unit)
+
+
+def _hand_over(
+    request: Request,
+    tx: Transaction,
+    row: Row,
+    flow: str,
+    *,
+    goal: str,
+    sources: tuple[str, ...],
+    arguments: Row,
+    **values: Any,
+) -> str | None:
+    """Give the volume to a flow; None when another request was first, or its state does not allow it."""
+    if row["status"] not in sources or row["flow_id"] is not None:
+        return None
+    flow_id = request.service.flows.submit(
+        tx,
+        flow,
+        resource=("volume", row["id"]),
+        arguments={"volume": volumes.for_driver(row), **arguments},
+        project_id=row["project_id"],
+    )
+    moved = STATES.move(
+        tx,
+        VOLUMES,
+        row["id"],
+        goal,
+        sources=sources,
+        flow_id=flow_id,
+        expires_at=None,
+        updated_at=clock.now(),
+        **values,
+    )
+    return flow_id if moved else None
+
+
+def _request(row: Row, volume_type: Row, **more: Any) -> Row:
+    """What the scheduler is asked."""
+    return {
+        "size": row["size"],
+        "availability_zone": None,
+        "extra_specs": volume_type["extra_specs"],
+        "hints": {},
+        **more,
+    }
+
+
+def retype(request: Request, volume_id: str) -> Response:
+    asked = request.body["os-retype"]
+
+    def unit(tx: Transaction) -> None:
+        row = lookup.volume(request, tx, volume_id)
+        old = types.get(tx, row["volume_type_id"])
+        try:
+            new = lookup.volume_type_by_name_or_id(request, tx, asked["new_type"])
+        except errors.VolumeTypeNotFoundByName:
+            raise errors.InvalidInput(
+                reason=f"Invalid volume_type passed: {asked['new_type'][:255]}."
+            ) from None
+        assert old is not None
+        multiattach = _check_retype(request, tx, row, new)
+        request.service.quotas.check_type(tx, row["project_id"], new, row["size"])
+        in_use = row["status"] == "in-use"
+        if (
+            row["group_id"] is not None
+            or new["id"] == old["id"]
+            or (in_use and _front_end(tx, old) != _front_end(tx, new))
+        ):
+            raise _no_retype()
+        zones = new["extra_specs"].get("RESKEY:availability_zones")
+        on_demand = asked.get("migration_policy") == "on-demand"
+        flow_id = _hand_over(
+            request,
+            tx,
+            row,
+            "volume.retype",
+            goal="retyping",
+            sources=("available", "in-use"),
+            arguments={
+                "request": _request(row, new, availability_zone=None if zones else row["availability_zone"]),
+                "becomes": {"volume_type_id": new["id"], "multiattach": multiattach},
+                "may_move": on_demand and not in_use and not snapshots.of_volume(tx, volume_id),
+                "back_to": row["status"],
+            },
+        )
+        if flow_id is None:
+            raise _no_retype()
+
+    _write(request, unit)
+    return Response(status=202)
+
+
+def _check_retype(request: Request, tx: Transaction, row: Row, new: Row) -> bool:
+    """Whether the volume will be multiattach; raises InvalidInput for what no retype can change."""
+    multiattach = extra_specs.matches(True, new["extra_specs"].get("multiattach", "<is> False"))
+    if multiattach != row["multiattach"]:
+        if row["status"] != "available":
+            raise errors.InvalidInput(
+                reason="Invalid volume_type passed, retypes affecting multiattach are only allowed on "
+                "available volumes, the specified volume however currently has a status of: "
+                f"{row['status']}."
+            )
+        if multiattach:
+            request.authorize(lookup.target(row), "volume:multiattach")
+    old_way, new_way = encryptions.of_type(tx, row["volume_type_id"]), encryptions.of_type(tx, new["id"])
+    if multiattach and new_way is not None:
+        raise errors.InvalidInput(
+            reason="Retype requested both encryption and multi-attach, which is not supported."
+        )
+    if (old_way or new_way) and _plain(old_way) != _plain(new_way):
+        raise errors.InvalidInput(reason="A retype cannot change how a volume is encrypted.")
+    return multiattach
+
+
+def _plain(way: Row | None) -> Row | None:
+    keys = ("provider", "control_location", "cipher", "key_size")
+    return None if way is None else {key: way[key] for key in keys}
+
+
+def _front_end(tx: Transaction, volume_type: Row) -> Row | None:
+    """What the hypervisor holds a volume of the type to."""
+    found = qos.of_type(tx, volume_type["id"])
+    return found["specs"] if found is not None and found["consumer"] != "back-end" else None
+
+
+def _no_retype() -> errors.InvalidVolume:
+    return errors.InvalidVolume(
+        reason="Retype needs volume to be in available or in-use state, not be part of an active migration "
+        "or a consistency group, requested type has to be different that the one from the volume, and for "
+        "in-use volumes front-end qos specs cannot change."
+    )
+
+
+def migrate(request: Request, volume_id: str) -> Response:
+    asked = request.body["os-migrate_volume"]
+    host = asked.get("host")
+    if not host or asked.get("cluster"):
+        raise errors.InvalidInput(reason="One and only one of cluster and host must be set.")
+
+    def unit(tx: Transaction) -> None:
+        row = lookup.volume(request, tx, volume_id)
+        records = request.service.records
+        service = records.find(tx, "cinder-volume", host.partition("#")[0])
+        if service is None or service["disabled"] or not records.is_up(service):
+            raise Invalid(f"Invalid host: No available service named '{host}'")
+        volume_type = types.get(tx, row["volume_type_id"])
+        assert volume_type is not None
+        if row["encryption_key_id"] is not None:
+            raise errors.InvalidVolume(reason="An encrypted volume cannot be migrated.")
+        there = host in (row["host"], (row["host"] or "").partition("#")[0])
+        flow_id = None
+        if not there and row["host"] and row["group_id"] is None and not snapshots.of_volume(tx, volume_id):
+            flow_id = _hand_over(
+                request,
+                tx,
+                row,
+                "volume.migrate",
+                goal="migrating",
+                sources=("available",),
+                arguments={"request": _request(row, volume_type, pinned=host)},
+                migration_status="migrating",
+            )
+        if flow_id is None:
+            raise errors.InvalidVolume(
+                reason=f"Volume {volume_id} status must be available, must not be migrating, have snapshots, "
+                "be replicated, be part of a group and destination host/cluster must be different than the "
+                "current one"
+            )
+
+    _write(request, unit)
+    return Response(status=202)
+
+
+def migrate_completion(request: Request, volume_id: str) -> Response:
+    """Compute calls it when it has swapped the disk of a running server. No migration here waits for it:
+    a volume in use does not migrate."""
+    new_volume = request.body["os-migrate_volume_completion"]["new_volume"]
+
+    def query(tx: Transaction) -> Row:
+        row = lookup.volume(request, tx, volume_id)
+        lookup.volume(request, tx, new_volume)
+        return row
+
+    row = request.service.database.read(query)
+    raise errors.InvalidVolume(
+        reason=f"Volume {volume_id} has no migration that waits for its completion (it is {row['status']})."
+    )
+
+
+def revert(request: Request, volume_id: str) -> Response:
+    snapshot_id = request.body["revert"].get("snapshot_id")
+
+    def unit(tx: Transaction) -> None:
+        row = lookup.volume(request, tx, volume_id)
+        kept = snapshots.of_volume(tx, volume_id)
+        if not kept:
+            raise Invalid(f"Volume {volume_id} doesn't have any snapshots.")
+        latest = kept[-1]
+        if snapshot_id != latest["id"]:
+            raise Invalid(
+                f"Specified snapshot {snapshot_id} is None or not the latest one of volume {volume_id}."
+            )
+        if latest["volume_size"] != row["size"]:
+            raise Invalid(
+                f"Can't revert volume {volume_id} to its latest snapshot {snapshot_id}. The volume size must "
+                "be equal to the snapshot size."
+            )
+        why = f"Can't revert volume {volume_id} to its latest snapshot {snapshot_id}. "
+        flow_id = _hand_over(
+            request,
+            tx,
+            row,
+            "volume.revert",
+            goal="reverting",
+            sources=("available",),
+            arguments={"snapshot": snapshots.for_driver(latest, row)},
+        )
+        if flow_id is None:
+            raise Conflict(f"Invalid volume: {why}Volume's status must be 'available'.")
+        held = latest["flow_id"] is None and SNAPSHOT_STATES.move(
+            tx,
+            SNAPSHOTS,
+            latest["id"],
+            "restoring",
+            sources=("available",),
+            flow_id=flow_id,
+            updated_at=clock.now(),
+        )
+        if not held:
+            raise Conflict(f"Invalid snapshot: {why}Snapshot's status must be 'available'.")
+
+    _write(request, unit)
+    return Response(status=202)
+
+
+def reimage(request: Request, volume_id: str) -> Response:
+    asked = request.body["os-reimage"]
+    image = images.find(request, asked["image_id"])
+    assert image is not None
+    reserved = schemas.truth(asked.get("reimage_reserved", False))
+
+    def unit(tx: Transaction) -> None:
+        row = lookup.volume(request, tx, volume_id)
+        if row["status"] == "reserved":
+            request.authorize(lookup.target(row), "volume:reimage_reserved")
+        images.check_size(image, row["size"])
+        held = attachments.of_volume(tx, volume_id)
+        if len(held) > 1:
+            raise Conflict("Cannot re-image a volume which is attached to more than one server.")
+        sources = ("available", "error", "reserved") if reserved else ("available", "error")
+        flow_id = None
+        if row["host"]:
+            flow_id = _hand_over(
+                request,
+                tx,
+                row,
+                "volume.reimage",
+                goal="downloading",
+                sources=sources,
+                arguments={
+                    "image": {"id": image["id"], "metadata": images.metadata(image)},
+                    "back_to": "reserved" if row["status"] == "reserved" else "available",
+                    "servers": sorted({each["instance_uuid"] for each in held if each["instance_uuid"]}),
+                },
+            )
+        if flow_id is None:
+            raise errors.InvalidVolume(
+                reason=f"Volume {volume_id} status must be {' or '.join(sources)}, but current status is "
+                f"{row['status']}."
+            )
+
+    _write(request, unit)
+    return Response(status=202)
+
+
+def upload(request: Request, volume_id: str) -> Row:
+    """The image is registered when this returns; its data comes afterwards."""
+    asked = request.body["os-volume_upload_image"]
+    force = schemas.truth(asked.get("force", False)) and request.service.conf.enable_force_upload
+    image: Row = {
+        "id": clock.new_uuid(),
+        "name": asked["image_name"],
+        "disk_format": asked.get("disk_format", "raw"),
+        "container_format": asked.get("container_format") or "bare",
+    }
+    protected = False
+    if request.at_least(3, 1):
+        image["visibility"] = asked.get("visibility", "private")
+        protected = schemas.truth(asked.get("protected", False))
+        if image["visibility"] == "public":
+            request.authorize(rule="volume_extension:volume_actions:upload_public")
+
+    def unit(tx: Transaction) -> tuple[Row, Row, str]:
+        row = lookup.volume(request, tx, volume_id)
+        if row["encryption_key_id"] is not None:
+            raise Invalid("An encrypted volume cannot be uploaded as an image.")
+        volume_type = types.get(tx, row["volume_type_id"])
+        assert volume_type is not None
+        sources = ("available", "in-use") if force else ("available",)
+        flow_id = _hand_over(
+            request,
+            tx,
+            row,
+            "volume.upload_image",
+            goal="uploading",
+            sources=sources,
+            arguments={
+                "image": {**images.properties(row["image_metadata"] or {}), **image},
+                "protected": protected,
+                "back_to": row["status"],
+            },
+        )
+        if flow_id is None:
+            raise errors.InvalidVolume(reason=f"Volume {volume_id} status must be {' or '.join(sources)}")
+        return row, volume_type, flow_id
+
+    row, volume_type, flow_id = _write(request, unit)
+    request.service.flows.result(flow_id, request.service.conf.attachment_wait_timeout, REGISTERED)
+    shown: Row = {
+        "id": volume_id,
+        "updated_at": moment(row["updated_at"]),
+        "status": "uploading",
+        "display_description": row["description"],
+        "size": row["size"],
+        "volume_type": _upload_type(volume_type),
+        "image_id": image["id"],
+        "container_format": image["container_format"],
+        "disk_format": image["disk_format"],
+        "image_name": image["name"],
+    }
+    if request.at_least(3, 1):
+        shown |= {"protected": protected, "visibility": image["visibility"]}
+    return {"os-volume_upload_image": shown}
+
+
+def _upload_type(volume_type: Row) -> Row:
+    """The type's own fields, as Cinder puts them into this answer alone."""
+    return {
+        "id": volume_type["id"],
+        "name": volume_type["name"],
+        "description": volume_type["description"],
+        "is_public": volume_type["is_public"],
+        "qos_specs_id": volume_type["qos_specs_id"],
+        "extra_specs": volume_type["extra_specs"],
+        "created_at": moment(volume_type["created_at"]),
+        "updated_at": moment(volume_type["updated_at"]),
+        "deleted": False,
+        "deleted_at": None,
+    }

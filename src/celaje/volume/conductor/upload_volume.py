@@ -1,0 +1,55 @@
+"""Flow volume.upload_image: a volume becomes an image, by the image service's public API.
+
+The API waits for the checkpoint "registered": from then on its user can look at the image.
+"""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import CelajeError
+from celaje.common.flow import Run, flow
+from celaje.volume.db import messages
+from celaje.volume.db.tables import VOLUMES
+from celaje.volume.states import VOLUMES as STATES
+
+Row = dict[str, Any]
+
+REGISTERED = "registered"
+
+
+def upload_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
+    """The image is gone with the undo; to the volume nothing has happened."""
+    arguments = flow_row["arguments"]
+    volume_id = arguments["volume"]["id"]
+    if volume_free(tx, volume_id, flow_row["id"], arguments["back_to"]):
+        messages.from_failure(tx, flow_row, error, resource=("VOLUME", volume_id), action="003", detail="004")
+
+
+@flow("volume.upload_image", deadline="volume_upload_deadline", way_out=upload_failed)
+def upload_volume(run: Run, volume: Row, image: Row, protected: bool, back_to: str) -> None:
+    """`image` is what is registered, with its id; it is protected at the end only, so that a failed upload
+    can take it back."""
+    conductor = run.conductor
+    mine, ours = conductor.clients.image, conductor.clients.image.as_service()
+    run.undo(ours.delete, image["id"])
+    run.step(mine.create, image)
+    run.checkpoint(REGISTERED)
+    carried = {"id": image["id"], "disk_format": image["disk_format"]}
+    run.step(conductor.worker_of(volume).upload_volume, volume=volume, image=carried)
+    if protected:
+        change = {"op": "replace", "path": "/protected", "value": True}
+        run.step(ours.update, image["id"], [change])
+    run.done(volume_free, volume["id"], run.id, back_to)
+
+
+def volume_free(tx: Transaction, volume_id: str, flow_id: str, back_to: str) -> bool:
+    return STATES.move(
+        tx,
+        VOLUMES,
+        volume_id,
+        back_to,
+        sources=("uploading",),
+        held_by=flow_id,
+        updated_at=clock.now(),
+    )
