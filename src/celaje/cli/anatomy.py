@@ -28,8 +28,6 @@ _LISTED = {
 
 def routes(service: str) -> list[Row]:
     """method, path, action, since, until, rule, status, authorized ("pipeline" or "handler")."""
-    module = importlib.import_module(f"celaje.{service}.api.routes")
-    table = module.ROUTES if hasattr(module, "ROUTES") else module.build(_configuration(service))
     return [
         {
             "method": route.method,
@@ -41,8 +39,14 @@ def routes(service: str) -> list[Row]:
             "status": route.status,
             "authorized": route.authorize,
         }
-        for route in table
+        for route in route_table(service)
     ]
+
+
+def route_table(service: str) -> list[Any]:
+    """The Route rows themselves."""
+    module = importlib.import_module(f"celaje.{service}.api.routes")
+    return module.ROUTES if hasattr(module, "ROUTES") else module.build(_configuration(service))
 
 
 def operations(service: str) -> list[Row]:
@@ -62,8 +66,6 @@ def operations(service: str) -> list[Row]:
 
 def messages(service: str) -> list[Row]:
     """topic, message, arguments, kind, timeout (an option or seconds, calls only), since, about."""
-    from celaje.common.messaging.table import Messages
-
     return [
         {
             "topic": table.topic,
@@ -74,9 +76,16 @@ def messages(service: str) -> list[Row]:
             "since": message.since,
             "about": _first_sentence(message.doc),
         }
-        for table in _classes(_module(service, "rpc"), Messages)
+        for table in message_tables(service)
         for message in table.messages()
     ]
+
+
+def message_tables(service: str) -> list[Any]:
+    """The classes of the service's rpc.py; none where it has no messages."""
+    from celaje.common.messaging.table import Messages
+
+    return list(_classes(_module(service, "rpc"), Messages))
 
 
 def states(service: str) -> list[Row]:
@@ -105,7 +114,7 @@ def states(service: str) -> list[Row]:
 
 def flows(service: str) -> list[Row]:
     """flow, version, deadline (an option of [flows], or seconds), default (its seconds), about, where."""
-    declared = getattr(_module(service, "conductor"), "FLOWS", [])
+    declared = declared_flows(service)
     options = _options(service, "flows") if declared else {}
     return [
         {
@@ -118,6 +127,11 @@ def flows(service: str) -> list[Row]:
         }
         for flow in declared
     ]
+
+
+def declared_flows(service: str) -> list[Any]:
+    """The Flow objects; none where the service has no flows."""
+    return list(getattr(_module(service, "conductor"), "FLOWS", []))
 
 
 def filters(service: str) -> list[Row]:

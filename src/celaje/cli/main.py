@@ -18,6 +18,7 @@ COMMANDS = {
     "why": ("celaje.cli.why", "Tell why something failed, waits, or was refused."),
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),
+    "timeouts": ("celaje.cli.timeouts", "Print who waits how long for whom, and what ends first."),
     "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),
 }
 
