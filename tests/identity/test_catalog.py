@@ -47,6 +47,25 @@ def test_endpoint_filters(identity):
     assert endpoint["url"].endswith("/compute/v2.1")
 
 
+def test_endpoint_groups_narrow_a_catalog(identity):
+    path = "/v3/OS-EP-FILTER/endpoint_groups"
+    project = identity.find("project", "demo")["id"]
+
+    def catalog(filters):
+        body = {"endpoint_group": {"name": "g", "filters": filters}}
+        group = identity.admin.post(path, body).ok(201)["endpoint_group"]["id"]
+        identity.admin.put(f"{path}/{group}/projects/{project}").ok(204)
+        found = identity.login("demo", scope="demo").ok(201)["token"]["catalog"]
+        identity.admin.delete(f"{path}/{group}").ok(204)
+        return {endpoint["interface"] for service in found for endpoint in service["endpoints"]}
+
+    assert catalog({"interface": "public", "enabled": True}) == {"public"}
+    assert catalog({"enabled": False}) == set()
+    assert catalog({}) == {"public", "internal", "admin"}
+    body = {"endpoint_group": {"name": "g", "filters": {"interface": "outer"}}}
+    assert identity.admin.post(path, body).status == 400
+
+
 def test_regions(identity):
     admin = identity.admin
     parent = admin.put("/v3/regions/north", {"region": {"description": "d"}}).ok(201)["region"]

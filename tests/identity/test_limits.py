@@ -29,6 +29,15 @@ def test_a_resource_is_registered_once(identity, service_id):
     assert [each["region_id"] for each in found] == ["RegionOne"]
 
 
+def test_what_a_limit_is_about_may_go_before_it(identity):
+    region = identity.make("region", id="r")["id"]
+    service = identity.make("service", type="t")["id"]
+    (made,) = register(identity, service, region_id=region).ok(201)["registered_limits"]
+    identity.admin.delete(f"/v3/regions/{region}").ok(204)
+    identity.admin.delete(f"/v3/services/{service}").ok(204)
+    identity.admin.delete(f"/v3/registered_limits/{made['id']}").ok(204)
+
+
 def test_bad_limits_are_refused(identity, service_id):
     assert register(identity, "0" * 32).status == 400
     assert register(identity, service_id, default_limit=-2).status == 400

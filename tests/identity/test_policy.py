@@ -18,6 +18,11 @@ def test_every_route_has_a_known_rule():
         # Signed by a consumer.
         "POST /v3/OS-OAUTH1/access_token",
         "POST /v3/OS-OAUTH1/request_token",
+        "POST /v3/OS-OAUTH2/token",
+        # Retired.
+        "GET /v3/OS-SIMPLE-CERT/ca",
+        "GET /v3/OS-SIMPLE-CERT/certificates",
+        "GET /v3/auth/tokens/OS-PKI/revoked",
         # The web server in front says who it is.
         *(
             f"{method} {path}"

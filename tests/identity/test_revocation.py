@@ -52,6 +52,17 @@ def test_the_first_token_outlives_those_made_from_it(identity):
     assert usable(first)
 
 
+def test_all_tokens_of_a_user(identity, demo):
+    path = f"/v3/users/{identity.find('user', 'demo')['id']}/tokens"
+    assert identity.as_user("alt_demo", scope="alt_demo").delete(path).status == 403
+    assert identity.admin.delete("/v3/users/nobody/tokens").status == 404
+    demo.delete(path).ok(204)
+    assert not usable(demo)
+    again = identity.as_user("demo", scope="demo")
+    identity.admin.delete(path).ok(204)
+    assert not usable(again)
+
+
 def test_own_token_can_be_given_up(demo):
     assert demo.delete("/v3/auth/tokens", headers={"X-Subject-Token": demo.token}).status == 204
     assert not usable(demo)

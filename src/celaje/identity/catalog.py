@@ -86,7 +86,7 @@ class Catalog:
         groups = self._by_group.get(project_id, [])
 
         def seen(service: dict[str, Any], endpoint: dict[str, Any]) -> bool:
-            about = {**endpoint, "service_id": service["id"]}
+            about = {**endpoint, "service_id": service["id"], "enabled": True}
             return endpoint["id"] in direct or any(endpoint_filters.fits(about, each) for each in groups)
 
         kept = [

@@ -97,6 +97,14 @@ OPTIONS: Options = {
             "access_token_duration", default=86400, min=0, help="Seconds an access token holds. 0: for ever."
         ),
     ],
+    "oauth2": [
+        cfg.ListOpt(
+            "oauth2_authn_methods",
+            default=["client_secret_basic"],
+            help="How clients of OAuth 2.0 show who they are. client_secret_basic: id and secret of an "
+            "application credential.",
+        ),
+    ],
     "credential": [
         cfg.IntOpt(
             "auth_ttl",

@@ -23,12 +23,12 @@ _PROPERTIES = {
     "filters": {
         "type": "object",
         "properties": {
-            "interface": {"type": "string"},
-            "region_id": {"type": "string"},
+            "interface": {"enum": ["admin", "internal", "public"]},
+            "region_id": {"type": ["string", "null"]},
             "service_id": {"type": "string"},
+            "enabled": {"type": "boolean"},
         },
         "additionalProperties": False,
-        "minProperties": 1,
     },
 }
 CREATE = schemas.body("endpoint_group", _PROPERTIES, required=("name", "filters"))

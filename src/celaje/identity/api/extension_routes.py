@@ -16,7 +16,9 @@ from celaje.identity.api import (
     limits,
     mappings,
     oauth1,
+    oauth2,
     registered_limits,
+    retired,
     service_providers,
     stored_policies,
     tokens,
@@ -348,6 +350,13 @@ _FEDERATION_ROUTES = [
     ),
     _route("DELETE", _SP, "identity:delete_service_provider", service_providers.delete, 204),
 ]
+# No policy rule: the application credential is the right to it; what is retired is nobody's.
+_OPEN = [
+    Route("POST", "/v3/OS-OAUTH2/token", None, oauth2.create, body="raw"),
+    Route("GET", "/v3/OS-SIMPLE-CERT/ca", None, retired.gone, 410),
+    Route("GET", "/v3/OS-SIMPLE-CERT/certificates", None, retired.gone, 410),
+    Route("GET", "/v3/auth/tokens/OS-PKI/revoked", None, retired.gone, 410),
+]
 # Older names of what is in /v3/auth now.
 _FEDERATION_ROUTES += [
     _route("GET", f"{_FEDERATION}/projects", "identity:get_auth_projects", tokens.list_projects),
@@ -376,4 +385,5 @@ EXTENSIONS: list[Route] = [
     *_LIMITS,
     *_DOMAIN_CONFIGS,
     *_FEDERATION_ROUTES,
+    *_OPEN,
 ]

@@ -10,7 +10,7 @@ from celaje.common.db import DuplicateRow, Transaction, fetch_one
 from celaje.common.wsgi import Request
 from celaje.identity.api import listing, schemas, views
 from celaje.identity.db import policies
-from celaje.identity.db.tables import ENDPOINTS, REGIONS, REGISTERED_LIMITS
+from celaje.identity.db.tables import ENDPOINTS, REGIONS
 from celaje.identity.errors import ForbiddenAction, Invalid, RegionNotFound, Taken
 from celaje.identity.ids import new_id
 
@@ -123,10 +123,6 @@ def delete(request: Request, region_id: str) -> None:
         child = fetch_one(tx, select(REGIONS.c.id).where(REGIONS.c.parent_region_id == region_id).limit(1))
         if child:
             raise ForbiddenAction(f"Unable to delete region {region_id}: region {child['id']} is below it.")
-        if fetch_one(
-            tx, select(REGISTERED_LIMITS.c.id).where(REGISTERED_LIMITS.c.region_id == region_id).limit(1)
-        ):
-            raise ForbiddenAction(f"Unable to delete region {region_id}: registered limits refer to it.")
         policies.forget_places(tx, region_id=region_id)
         tx.execute(delete_from(REGIONS).where(REGIONS.c.id == region_id))
 

@@ -56,6 +56,9 @@ _USERS = [
     Route(
         "POST", "/v3/users/{user_id}/password", None, users.change_password, 204, schema=users.CHANGE_PASSWORD
     ),
+    _checked(
+        "DELETE", "/v3/users/{user_id}/tokens", "identity:revoke_tokens_for_user", users.revoke_tokens, 204
+    ),
     _checked("GET", "/v3/users/{user_id}/projects", "identity:list_user_projects", projects.of_user),
     _checked("GET", "/v3/users/{user_id}/groups", "identity:list_groups_for_user", groups.of_user),
 ]

@@ -236,6 +236,20 @@ def delete(request: Request, user_id: str) -> None:
     service.database.write(unit)
 
 
+def revoke_tokens(request: Request, user_id: str) -> None:
+    """All of a user's tokens: for those who cannot change a password, too."""
+    service = request.service
+
+    def unit(tx: Transaction) -> None:
+        row = users.find(tx, user_id)
+        request.authorize(target({"user": row}, user_id=user_id))
+        if row is None:
+            raise UserNotFound(id=user_id)
+        service.revoking.revoke(tx, {"user_id": user_id})
+
+    service.database.write(unit)
+
+
 def change_password(request: Request, user_id: str) -> None:
     """A user's own change; the old password is the right to it, so an expired one can be changed too."""
     given = request.body["user"]

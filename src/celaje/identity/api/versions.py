@@ -1,8 +1,12 @@
-"""Discovery: which versions of the Identity API are here. Identity has no microversions."""
+"""Discovery: which versions of the Identity API are here, or, for those who ask for JSON home, what is where.
+Identity has no microversions."""
 
 from typing import Any
 
+import msgspec
+
 from celaje.common.wsgi import Request, Response, Versions
+from celaje.identity.api import json_home
 
 VERSIONS = Versions("identity", {})
 VERSION = "v3.14"
@@ -18,7 +22,18 @@ def _document(request: Request) -> dict[str, Any]:
     }
 
 
+def _wants_home(request: Request) -> bool:
+    return request.http.client_prefers(("application/json", json_home.MEDIA_TYPE)) == json_home.MEDIA_TYPE
+
+
+def _home(prefix: str) -> Response:
+    text = msgspec.json.encode(json_home.document(prefix))
+    return Response(text=text, content_type=json_home.MEDIA_TYPE, status=200, headers={"Vary": "Accept"})
+
+
 def list_versions(request: Request) -> Response:
+    if _wants_home(request):
+        return _home("/v3")
     return Response(
         {"versions": {"values": [_document(request)]}},
         status=300,
@@ -26,5 +41,7 @@ def list_versions(request: Request) -> Response:
     )
 
 
-def show_version(request: Request) -> dict[str, Any]:
+def show_version(request: Request) -> dict[str, Any] | Response:
+    if _wants_home(request):
+        return _home("")
     return {"version": _document(request)}

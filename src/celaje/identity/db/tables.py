@@ -268,8 +268,9 @@ REGISTERED_LIMITS = Table(
     "registered_limits",
     METADATA,
     _id(),
-    _owner("service_id", "services"),
-    Column("region_id", String(255), ForeignKey("regions.id")),
+    # Not references: a service or region may go before its limits do, as in Keystone.
+    Column("service_id", String(64), nullable=False),
+    Column("region_id", String(255)),
     Column("resource_name", String(255), nullable=False),
     Column("default_limit", Integer, nullable=False),
     Column("description", Text),

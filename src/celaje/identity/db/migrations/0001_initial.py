@@ -66,6 +66,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_regions_parent_region_id"), "regions", ["parent_region_id"], unique=False)
     op.create_table(
+        "registered_limits",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("service_id", sa.String(length=64), nullable=False),
+        sa.Column("region_id", sa.String(length=255), nullable=True),
+        sa.Column("resource_name", sa.String(length=255), nullable=False),
+        sa.Column("default_limit", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_registered_limits")),
+    )
+    op.create_index(op.f("ix_registered_limits_region_id"), "registered_limits", ["region_id"], unique=False)
+    op.create_index(
+        op.f("ix_registered_limits_service_id_registered_limits_resource_name"),
+        "registered_limits",
+        ["service_id", "resource_name"],
+        unique=False,
+    )
+    op.create_table(
         "requests",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("request_id", sa.String(length=64), nullable=False),
@@ -244,6 +261,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("prior_role_id", "implied_role_id", name=op.f("pk_implied_roles")),
     )
     op.create_table(
+        "limits",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("registered_limit_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("domain_id", sa.String(length=64), nullable=True),
+        sa.Column("resource_limit", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["domain_id"], ["projects.id"], name=op.f("fk_limits_domain_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_limits_project_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["registered_limit_id"],
+            ["registered_limits.id"],
+            name=op.f("fk_limits_registered_limit_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_limits")),
+    )
+    op.create_index(op.f("ix_limits_domain_id"), "limits", ["domain_id"], unique=False)
+    op.create_index(op.f("ix_limits_project_id"), "limits", ["project_id"], unique=False)
+    op.create_index(op.f("ix_limits_registered_limit_id"), "limits", ["registered_limit_id"], unique=False)
+    op.create_table(
         "policy_associations",
         sa.Column("policy_id", sa.String(length=64), nullable=False),
         sa.Column("endpoint_id", sa.String(length=64), nullable=False),
@@ -269,27 +311,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "name", name=op.f("pk_project_tags")),
     )
     op.create_index(op.f("ix_project_tags_name"), "project_tags", ["name"], unique=False)
-    op.create_table(
-        "registered_limits",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("service_id", sa.String(length=64), nullable=False),
-        sa.Column("region_id", sa.String(length=255), nullable=True),
-        sa.Column("resource_name", sa.String(length=255), nullable=False),
-        sa.Column("default_limit", sa.Integer(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_registered_limits_region_id")),
-        sa.ForeignKeyConstraint(
-            ["service_id"], ["services.id"], name=op.f("fk_registered_limits_service_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_registered_limits")),
-    )
-    op.create_index(op.f("ix_registered_limits_region_id"), "registered_limits", ["region_id"], unique=False)
-    op.create_index(
-        op.f("ix_registered_limits_service_id_registered_limits_resource_name"),
-        "registered_limits",
-        ["service_id", "resource_name"],
-        unique=False,
-    )
     op.create_table(
         "request_tokens",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -498,31 +519,6 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_federated_users_user_id"), "federated_users", ["user_id"], unique=False)
-    op.create_table(
-        "limits",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("registered_limit_id", sa.String(length=64), nullable=False),
-        sa.Column("project_id", sa.String(length=64), nullable=True),
-        sa.Column("domain_id", sa.String(length=64), nullable=True),
-        sa.Column("resource_limit", sa.Integer(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["domain_id"], ["projects.id"], name=op.f("fk_limits_domain_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["project_id"], ["projects.id"], name=op.f("fk_limits_project_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["registered_limit_id"],
-            ["registered_limits.id"],
-            name=op.f("fk_limits_registered_limit_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_limits")),
-    )
-    op.create_index(op.f("ix_limits_domain_id"), "limits", ["domain_id"], unique=False)
-    op.create_index(op.f("ix_limits_project_id"), "limits", ["project_id"], unique=False)
-    op.create_index(op.f("ix_limits_registered_limit_id"), "limits", ["registered_limit_id"], unique=False)
     op.create_table(
         "memberships",
         sa.Column("user_id", sa.String(length=64), nullable=False),
