@@ -109,10 +109,12 @@ class Assembly:
         for name in self.parts():
             conf = self.configuration(name)
             if conf.loaded_files:
+                from celaje.image.stores.opening import store_options
                 from celaje.volume.backends import backend_options
 
                 strict = strict or conf.strict_config
-                found.update((str(item), None) for item in conf.unknown_keys(known, backend_options()))
+                backends = [*backend_options(), *store_options()]
+                found.update((str(item), None) for item in conf.unknown_keys(known, backends))
         if found and strict:
             raise ConfigurationError("\n".join(found))
         for words in found:

@@ -37,7 +37,7 @@ if where == "waiting":
     os._exit(9)
 if where == "importing":
     me.request("PUT", f"/v2/images/{image['id']}/stage", raw=chunks(), headers=OCTETS).ok(204)
-    store = service.stores["file"]
+    store = service.stores.by_name["file"]
     real = store.write
     def write(*arguments, **more):
         real(*arguments, **more)
@@ -47,7 +47,7 @@ if where == "importing":
     threading.Event().wait(30)
 if where == "deleting":
     me.request("PUT", f"/v2/images/{image['id']}/file", raw=chunks(), headers=OCTETS).ok(204)
-    service.stores["file"].delete = lambda location: os._exit(9)
+    service.stores.by_name["file"].delete = lambda location: os._exit(9)
     me.delete(f"/v2/images/{image['id']}")
     threading.Event().wait(30)
 path = "stage" if where == "staging" else "file"
@@ -183,7 +183,7 @@ def test_reconciliation(own_glance):
     thread = threading.Thread(target=lambda: send(me, other["id"], gate))
     thread.start()
     assert gate.reached.wait(10)
-    stranger = service.stores["file"].write(clock.new_uuid(), [b"whose is this"])
+    stranger = service.stores.by_name["file"].write(clock.new_uuid(), [b"whose is this"])
     service.conf.set("uploads", "remove_orphans", "never")
     assert service.reconcile() == [stranger.location]
     service.conf.set("uploads", "remove_orphans", "auto")

@@ -18,7 +18,7 @@ def test_a_new_image_is_shown_as_glance_shows_it(glance):
     assert image["file"] == f"/v2/images/{image['id']}/file" and image["schema"] == "/v2/schemas/image"
     assert image["created_at"].endswith("Z") and "flow_id" not in image
     assert answer.headers["location"].endswith(f"/image/v2/images/{image['id']}")
-    assert answer.headers["openstack-image-import-methods"] == "glance-direct"
+    assert answer.headers["openstack-image-import-methods"] == "glance-direct,web-download"
     assert me.get(f"/v2/images/{image['id']}").ok(200) == image
 
 
@@ -258,7 +258,7 @@ def test_schemas_and_info(glance):
     assert me.get("/v2/schemas/images").ok()["properties"]["images"]["items"]["name"] == "image"
     assert me.get("/v2/schemas/member").ok()["name"] == "member"
     assert me.get("/v2/schemas/members").ok()["name"] == "members"
-    assert me.get("/v2/info/import").ok()["import-methods"]["value"] == ["glance-direct"]
+    assert me.get("/v2/info/import").ok()["import-methods"]["value"] == ["glance-direct", "web-download"]
     assert me.get("/v2/info/stores").ok()["stores"] == [{"id": "file", "default": "true"}]
     assert me.get("/v2/info/stores/detail").status == 403
     assert glance.admin().get("/v2/info/stores/detail").ok()["stores"][0]["type"] == "file"

@@ -227,7 +227,7 @@ def test_a_store_that_refuses_to_delete_is_asked_again(own_glance, monkeypatch):
     image = make(me)
     send(me, image["id"]).ok(204)
     asked = []
-    store = service.stores["file"]
+    store = service.stores.by_name["file"]
     real = store.delete
 
     def stubborn(location):

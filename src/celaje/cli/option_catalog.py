@@ -53,6 +53,7 @@ class Reader:
 @functools.cache
 def entries() -> tuple[Entry, ...]:
     from celaje.common.conf import common_options
+    from celaje.image.stores.opening import store_options
     from celaje.volume.backends import backend_options
 
     found = [
@@ -70,8 +71,10 @@ def entries() -> tuple[Entry, ...]:
                     known.append((option, [service]))
     for (group, _), several in own.items():
         found += [Entry(group, option, tuple(services)) for option, services in several]
-    unique = {option.dest: option for option in backend_options()}
-    return (*found, *(Entry(None, option, ("volume",), backend=True) for option in unique.values()))
+    for service, options in (("volume", backend_options()), ("image", store_options())):
+        unique = {option.dest: option for option in options}
+        found += [Entry(None, option, (service,), backend=True) for option in unique.values()]
+    return tuple(found)
 
 
 def named(key: str) -> list[Entry]:

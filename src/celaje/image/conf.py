@@ -2,7 +2,8 @@
 
 from oslo_config import cfg
 
-from celaje.image.stores import file
+from celaje.image import web
+from celaje.image.stores import file, opening
 
 _HOUR = 3600
 
@@ -29,11 +30,25 @@ OPTIONS = {
         ),
         cfg.ListOpt(
             "enabled_import_methods",
-            item_type=cfg.types.String(choices=["glance-direct"]),
+            item_type=cfg.types.String(
+                choices=["glance-direct", "web-download", "copy-image", "glance-download"]
+            ),
             bounds=True,
-            default=["glance-direct"],
-            help="Import methods that are offered.",
+            default=["glance-direct", "web-download", "copy-image"],
+            help="Import methods that are offered. copy-image needs several stores.",
         ),
+        cfg.BoolOpt(
+            "show_multiple_locations",
+            default=False,
+            help="Show where an image's data lies (locations), and let clients change it. Whoever may set a "
+            "location makes an image of what lies there.",
+        ),
+        cfg.BoolOpt(
+            "do_secure_hash",
+            default=True,
+            help="Compute the digests of data whose location was added, by reading it.",
+        ),
+        opening.enabled_backends("Glance's name for the stores; read where [glance_store] names none."),
     ],
     "image_format": [
         cfg.ListOpt(
@@ -65,7 +80,25 @@ OPTIONS = {
             help="Refuse data that is not of the declared disk_format.",
         ),
     ],
-    "glance_store": list(file.OPTIONS),
+    "glance_store": [
+        *file.OPTIONS,
+        opening.enabled_backends(
+            "Stores as name:kind (fast:file, cheap:file, web:http), each with a section of its name. Empty: "
+            "one store, as the rest of this section says."
+        ),
+        cfg.StrOpt("default_backend", help="Of enabled_backends: where data goes that names no store."),
+    ],
+    "import_filtering_opts": list(web.OPTIONS),
+    "glance_download_properties": [
+        cfg.ListOpt(
+            "extra_properties",
+            default=["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"],
+            help="Beginnings of the names of properties that glance-download copies.",
+        ),
+    ],
+    "task": [
+        cfg.IntOpt("task_time_to_live", default=48, min=1, help="Hours that an ended task is shown."),
+    ],
     "flows": [
         cfg.IntOpt("upload_deadline", default=24 * _HOUR, min=1, help="Seconds an upload may take."),
         cfg.IntOpt(

@@ -29,6 +29,16 @@ class NotAllowed(errors.Forbidden):
     text = "This is not allowed."
 
 
+class IdTaken(errors.Conflict):
+    """An image has this id, or had it once."""
+
+    text = "Image ID {image_id} already exists!"
+
+
+class HashMismatch(errors.Invalid):
+    text = "The data at {url} is not what was promised: its {algorithm} is {found}."
+
+
 class WrongState(errors.Conflict):
     text = "Image status transition from {status} to {goal} is not allowed"
 

@@ -66,6 +66,8 @@ class Change:
     name: str
     value: Any = None
     strict: bool = False
+    # Behind the name: the position in a list.
+    part: str | None = None
 
 
 def parse(body: Any, media_type: str) -> list[Change]:
@@ -87,7 +89,7 @@ def _parse_one(raw: Any, *, strict: bool) -> Change:
     if operation != "remove" and "value" not in raw:
         raise Invalid(f'Operation "{operation}" requires a member named "value".')
     check_name(name)
-    return Change(operation, name, raw.get("value"), strict)
+    return Change(operation, name, raw.get("value"), strict, path[1] if depth == 2 else None)
 
 
 def check_name(name: str) -> None:
@@ -139,10 +141,11 @@ def _decode(pointer: Any) -> list[str]:
 
 
 def apply(image: dict[str, Any], changes: list[Change]) -> None:
-    """Change `image` (a row with `tags` and `properties`) in place, one after the other."""
+    """Change `image` (a row with `tags` and `properties`) in place, one after the other. Locations are the
+    handler's."""
     for change in changes:
         if change.name == "locations":
-            raise NotAllowed(f"It's not allowed to {change.operation} locations if locations are invisible.")
+            continue
         if change.name in SETTABLE:
             _change_base(image, change)
         else:

@@ -11,10 +11,13 @@ from celaje.image import conf as image_conf
 from celaje.image.conductor import FLOWS
 from celaje.image.conductor.conductor import ImageConductor
 from celaje.image.conductor.reconciliation import reconcile
+from celaje.image.conductor.remote import RemoteImages
+from celaje.image.conductor.transfer import Transfer
 from celaje.image.db import tables
-from celaje.image.stores.base import Store
 from celaje.image.stores.file import FileStore
+from celaje.image.stores.opening import Stores, open_stores
 from celaje.image.uploads import Uploads
+from celaje.image.web import Web
 
 
 class ImageService(Service):
@@ -27,21 +30,31 @@ class ImageService(Service):
 
     conductor: ImageConductor
     uploads: Uploads
-    stores: dict[str, Store]
-    default_store = "file"
+    stores: Stores
+    staging: FileStore
+    web: Web
 
     def build_conductor(self) -> ImageConductor:
-        self._open_stores()
+        web = self.web = Web(self.conf.import_filtering_opts)
+        self.stores = open_stores(self.conf, self.ground.state, web)
+        self.staging = FileStore(self.ground.state / "staging", name="staging")
         self.uploads = Uploads(
             self.database, self.flows, f"{self.ground.host}/{self.boot}", self.conf.uploads.lease
         )
-        return ImageConductor(
+        remote = RemoteImages(
+            self.ground.clients.identity,
+            self.conf.api.public_endpoint,
+            lambda: self.ground.transport_to("image"),
+            self.conf.glance_download_properties.extra_properties,
+        )
+        transfer = Transfer(
             self.database,
-            self.flows,
-            {**self.stores, "staging": self.staging},
-            default_store=self.default_store,
+            {**self.stores.by_name, "staging": self.staging},
+            web,
+            remote,
             strict=self.conf.image_format.require_image_format_match,
         )
+        return ImageConductor(self.database, self.flows, self.stores, self.staging, transfer, remote)
 
     def build_api(self) -> Api:
         from celaje.image.api import build
@@ -65,13 +78,5 @@ class ImageService(Service):
     def reconcile(self) -> list[str]:
         """Compare the stores with the rows; returns the locations that no row knew."""
         choice = self.conf.uploads.remove_orphans
-        remove = choice == "always" or (choice == "auto" and self._own_folder)
+        remove = choice == "always" or (choice == "auto" and self.stores.own)
         return reconcile(self.database, self.conductor.stores, remove=remove)
-
-    def _open_stores(self) -> None:
-        options = self.conf.glance_store
-        self._own_folder = options.filesystem_store_datadir is None
-        if self._own_folder:
-            self.conf.set("glance_store", "filesystem_store_datadir", str(self.ground.state / "images"))
-        self.stores = {self.default_store: FileStore.from_options(options, name=self.default_store)}
-        self.staging: Store = FileStore(self.ground.state / "staging", name="staging")

@@ -6,7 +6,7 @@ lease runs out, the flow (conductor/upload_image.py) is told, queues the image a
 
 import datetime
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,10 @@ class Uploads:
         """Take the queued image for one upload; `flow` is image.upload or image.stage."""
         goal = GOALS[flow]
         flow_id = self._flows.submit(
-            tx, flow, resource=("image", image["id"]), arguments={"image_id": image["id"]}
+            tx,
+            flow,
+            resource=("image", image["id"]),
+            arguments={"image_id": image["id"], "store": store.name},
         )
         if not IMAGE.move(
             tx, IMAGES, image["id"], goal, sources={"queued"}, flow_id=flow_id, updated_at=clock.now()
@@ -115,7 +118,8 @@ class Uploads:
     def activate(self, tx: Transaction, upload: Upload, stored: Stored, virtual_size: int | None) -> None:
         """The data is there. Raises ImageGone when the image, or this upload's hold on it, is not."""
         self._still_ours(tx, upload)
-        activate(tx, upload.image_id, upload.id, upload.store.name, stored, virtual_size, "saving")
+        copies = [Copy(upload.id, upload.store.name, stored.location)]
+        activate(tx, upload.image_id, copies, stored, virtual_size, "saving", list)
         rows.delete(tx, upload.id)
         self._flows.signal(tx, upload.id, "ended", {"lost": False})
 
@@ -171,16 +175,25 @@ def _holds(tx: Transaction, upload: Upload) -> bool:
     return image is not None and image["flow_id"] == upload.id
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One store's copy of an image's data, under the name `data_id`."""
+
+    data_id: str
+    store: str
+    url: str
+
+
 def activate(  # noqa: PLR0917
     tx: Transaction,
     image_id: str,
-    data_id: str,
-    store: str,
+    copies: list[Copy],
     stored: Stored,
     virtual_size: int | None,
     source: str,
+    ordered: Callable[[list[str]], list[str]],
 ) -> None:
-    """Bring an image into `active` with its data."""
+    """Bring an image from the state `source` into `active` with its data. Raises ImageGone."""
     moved = IMAGE.move(
         tx,
         IMAGES,
@@ -192,9 +205,10 @@ def activate(  # noqa: PLR0917
         checksum=stored.checksum,
         os_hash_algo=stored.hash_algo,
         os_hash_value=stored.hash_value,
-        stores=store,
+        stores=",".join(ordered([copy.store for copy in copies])),
         updated_at=clock.now(),
     )
     if not moved:
         raise ImageGone(image_id=image_id)
-    images.add_location(tx, image_id, data_id, store, stored.location)
+    for copy in copies:
+        images.add_location(tx, image_id, copy.data_id, copy.store, copy.url)

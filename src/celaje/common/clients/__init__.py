@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from celaje.common.clients.compute import ComputeClient
+from celaje.common.clients.identity import IdentityClient
 from celaje.common.clients.image import ImageClient
 from celaje.common.clients.network import NetworkClient
 from celaje.common.clients.placement import PlacementClient
@@ -26,6 +27,10 @@ class Clients:
     @cached_property
     def compute(self) -> ComputeClient:
         return ComputeClient(self._transport_to("compute"), self._credentials)
+
+    @cached_property
+    def identity(self) -> IdentityClient:
+        return IdentityClient(self._transport_to("identity"), self._credentials)
 
     @cached_property
     def image(self) -> ImageClient:

@@ -73,10 +73,13 @@ class ImageClient(RestClient):
         except (Forbidden, NotFound):
             return []
 
+    def download_file(self, image_id: str) -> tuple[dict[str, str], Iterable[bytes]]:
+        """Headers and the data in chunks as they come."""
+        return self.download(f"{_path(image_id)}/file")
+
     def read(self, image_id: str) -> Iterable[bytes]:
         """The data in chunks as they come. For workers, which fetch through `common/image_cache.py`."""
-        _, chunks = self.download(f"{_path(image_id)}/file")
-        return chunks
+        return self.download_file(image_id)[1]
 
 
 def _path(image_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a chunked request body ended, or its connection broke off: granian's WSGI interface reports both alike.
+"""Whether a chunked request body ended or its connection broke off: granian's WSGI interface tells both alike.
 
 Called by handlers that take a stream without an announced length (image data, objects), once it has ended.
 """

@@ -1,19 +1,23 @@
 """An image's data: PUT (to the store, or staged for an import) and GET, and where it lies."""
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urldefrag
 
 from celaje.common.db import Transaction
-from celaje.common.errors import Invalid, TooLarge, UnsupportedMediaType
+from celaje.common.errors import CelajeError, Invalid, TooLarge, Unavailable, UnsupportedMediaType
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.broken_off import broken_off
 from celaje.image import quota
-from celaje.image.api import access
+from celaje.image.api import access, choices
 from celaje.image.db import images
 from celaje.image.errors import NotAllowed, RangeNotSatisfiable
-from celaje.image.stores.base import Store
+from celaje.image.stores.base import Reading, Store
 from celaje.image.uploads import Checked, Upload
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -30,10 +34,7 @@ class BrokenOff(Invalid):
 
 def upload(request: Request, image_id: str) -> None:
     service = request.service
-    wanted = request.header("X-Image-Meta-Store") or service.default_store
-    store = service.stores.get(wanted)
-    if store is None:
-        raise Invalid(f"Store {wanted[:64]} is not known here.")
+    store = service.stores.by_name[choices.store_of(request)]
     image, upload, limit, size = _begin(request, image_id, "image.upload", store)
 
     def receive() -> None:
@@ -149,21 +150,41 @@ def download(request: Request, image_id: str) -> Response:
     if not locations:
         return Response(status=204)
     size = image["size"]
-    part = _range(request, size)
+    part = None if size is None else _range(request, size)
     offset, length = part or (0, size)
-    location = locations[0]
-    reading = request.service.stores[location["store"]].read(location["url"], offset, length)
-    headers = {"Content-Length": str(length), "Accept-Ranges": "bytes"}
+    reading = _read(request.service, locations, offset, length if part else None)
+    headers = {"Accept-Ranges": "bytes"}
+    if reading.length is not None:
+        headers["Content-Length"] = str(reading.length)
     if image["checksum"]:
         headers["Content-MD5"] = image["checksum"]
     if part:
-        headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{size}"
+        headers["Content-Range"] = f"bytes {offset}-{offset + part[1] - 1}/{size}"
     return Response(
         stream=reading,
         headers=headers,
         status=206 if part else 200,
         content_type="application/octet-stream",
     )
+
+
+def by_weight(service: Any, locations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The locations whose store is there, the weightiest store's first, else in the image's order."""
+    stores = service.stores.by_name
+    known = [row for row in locations if row["store"] in stores]
+    return sorted(known, key=lambda row: -stores[row["store"]].weight)
+
+
+def _read(service: Any, locations: list[dict[str, Any]], offset: int, length: int | None) -> Reading:
+    """From the first location that gives it: a store that is away must not hide another's copy."""
+    problem: CelajeError | OSError | None = None
+    for row in by_weight(service, locations):
+        try:
+            return service.stores.by_name[row["store"]].read(urldefrag(row["url"])[0], offset, length)
+        except (CelajeError, OSError) as error:
+            log.warning("store %s does not give %s: %s", row["store"], row["url"], error)
+            problem = error
+    raise Unavailable("None of the stores that hold the image's data gives it.") from problem
 
 
 def _range(request: Request, size: int) -> tuple[int, int] | None:
@@ -187,15 +208,3 @@ def _range(request: Request, size: int) -> tuple[int, int] | None:
     if first > last or first >= size:
         raise RangeNotSatisfiable(size=size)
     return first, last - first + 1
-
-
-def locations(request: Request, image_id: str) -> list[dict[str, Any]]:
-    """Where the data lies, for other services: a worker on this host takes it from there."""
-
-    def query(tx: Transaction) -> list[dict[str, Any]]:
-        image = access.load(tx, request, image_id)
-        access.enforce(request, image, "fetch_image_location")
-        return images.locations(tx, [image["id"]])
-
-    found = request.service.database.read(query)
-    return [{"url": row["url"], "metadata": row["metadata"]} for row in found]

@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 import jsonschema_rs
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction
+from celaje.common.db import Transaction
 from celaje.common.db.paging import MarkerNotFound
-from celaje.common.errors import Conflict, Forbidden
+from celaje.common.errors import Forbidden
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.validation import refusal
 from celaje.image import filters, patch, quota
-from celaje.image.api import access, schemas
+from celaje.image.api import access, image_file, info, locations, schemas
 from celaje.image.api.view import image_view
 from celaje.image.db import image_list, images, uploads
 from celaje.image.errors import ImageNotFound, NotAllowed
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 def create(request: Request) -> Response:
     conf = request.service.conf
-    image = _new_image(request)
+    image = new_image(request, request.body)
     try:
         request.authorize(access.target_of(request, image))
     except Forbidden:
@@ -31,26 +31,39 @@ def create(request: Request) -> Response:
         raise
     access.enforce_visibility(request, access.target_of(request, image), image["visibility"])
     _check_counts(conf, image)
-    try:
-        request.service.database.write(images.insert, image)
-    except DuplicateRow:
-        raise Conflict(f"Image ID {image['id']} already exists!") from None
+    named = request.body.get("locations")
+    changes = [patch.Change("replace", "locations", named)] if named else []
+    known = locations.measured(request, changes)
+
+    def unit(tx: Transaction) -> Row:
+        images.insert(tx, image)
+        for change in changes:
+            locations.apply(tx, request, image, change, known)
+        return _shown(tx, request, image["id"])
+
+    view = request.service.database.write(unit)
+    service = request.service
     headers = {
         "Location": f"{request.base_url}/v2/images/{image['id']}",
-        "OpenStack-image-store-ids": ",".join(request.service.stores),
+        "OpenStack-image-store-ids": ",".join(store.name for store in service.stores.shown),
     }
-    if conf.enabled_import_methods:
-        headers["OpenStack-image-import-methods"] = ",".join(conf.enabled_import_methods)
-    return Response(image_view(image), headers=headers)
+    if info.offered(service):
+        headers["OpenStack-image-import-methods"] = ",".join(info.offered(service))
+    return Response(view, headers=headers)
 
 
-def _new_image(request: Request) -> Row:
-    body = request.body
+def _shown(tx: Transaction, request: Request, image_id: str) -> Row:
+    """As it is now, in the transaction that changed it."""
+    image = images.get(tx, image_id)
+    assert image is not None
+    return image_view(image, *_places(tx, request, image))
+
+
+def new_image(request: Request, body: Row) -> Row:
+    """A queued image's row with tags and properties. Raises Forbidden for what only the service sets."""
     for name in body:
         if name != "id":
             patch.check_name(name)
-    if "locations" in body:
-        raise NotAllowed("It's not allowed to set locations if locations are invisible.")
     now = clock.now()
     image: Row = {
         "id": body.get("id", "").lower() or clock.new_uuid(),
@@ -95,25 +108,34 @@ def _check_text(image: Row) -> None:
 
 def _check_counts(conf: Any, image: Row) -> None:
     quota.check_count("tags", len(image["tags"]), conf.image_tag_quota)
-    quota.check_count("properties", len(image["properties"]), conf.image_property_quota)
+    own = [name for name in image["properties"] if not name.startswith(patch.RESERVED_PREFIX)]
+    quota.check_count("properties", len(own), conf.image_property_quota)
 
 
 def show(request: Request, image_id: str) -> Row:
     def query(tx: Transaction) -> Row:
         image = access.load(tx, request, image_id)
         access.enforce(request, image, "get_image")
-        return image_view(image, _direct_url(tx, request, image))
+        return image_view(image, *_places(tx, request, image))
 
     return request.service.database.read(query)
 
 
-def _direct_url(tx: Transaction, request: Request, image: Row) -> str | None:
-    if not request.service.conf.show_image_direct_url or not image["stores"]:
-        return None
+def _places(tx: Transaction, request: Request, image: Row) -> tuple[str | None, list[Row] | None]:
+    """direct_url and locations, each where the operator shows it and the caller may see it."""
+    direct = request.service.conf.show_image_direct_url and image["stores"]
+    if not direct and not request.service.conf.show_multiple_locations:
+        return None, None
     if not request.allows("get_image_location", access.target_of(request, image)):
-        return None
-    found = images.locations(tx, [image["id"]])
-    return found[0]["url"] if found else None
+        return None, [] if request.service.conf.show_multiple_locations else None
+    return _chosen(request, images.locations(tx, [image["id"]]))
+
+
+def _chosen(request: Request, found: list[Row]) -> tuple[str | None, list[Row] | None]:
+    conf = request.service.conf
+    best = image_file.by_weight(request.service, found)
+    direct = best[0]["url"] if conf.show_image_direct_url and best else None
+    return direct, [locations.view(row) for row in found] if conf.show_multiple_locations else None
 
 
 def index(request: Request) -> Row:
@@ -121,14 +143,14 @@ def index(request: Request) -> Row:
     query = filters.parse(request.query_pairs)
     limit = min(conf.limit_param_default if query.limit is None else query.limit, conf.api_limit_max)
 
-    def run(tx: Transaction) -> list[Row]:
+    def run(tx: Transaction) -> tuple[list[Row], dict[str, list[Row]]]:
         marker = None
         if query.marker is not None:
             try:
                 marker = access.load(tx, request, query.marker)
             except ImageNotFound:
                 raise MarkerNotFound(marker=query.marker[:64]) from None
-        return image_list.find(
+        found = image_list.find(
             tx,
             query,
             project_id=request.context.project_id,
@@ -136,21 +158,34 @@ def index(request: Request) -> Row:
             limit=limit,
             marker=marker,
         )
+        places: dict[str, list[Row]] = {}
+        if conf.show_image_direct_url or conf.show_multiple_locations:
+            places = {image["id"]: [] for image in found}
+            for row in images.locations(tx, list(places)):
+                places[row["image_id"]].append(row)
+        return found, places
 
-    found = request.service.database.read(run)
+    found, places = request.service.database.read(run)
     shown = [image for image in found if request.allows("get_image", access.target_of(request, image))]
     pairs = [(key, value) for key, value in request.query_pairs if key != "marker"]
-    body: Row = {"images": [image_view(image) for image in shown], "schema": "/v2/schemas/images"}
+    views = [_listed(request, image, places) for image in shown] if places else list(map(image_view, shown))
+    body: Row = {"images": views, "schema": "/v2/schemas/images"}
     body["first"] = f"/v2/images?{urlencode(pairs)}" if pairs else "/v2/images"
     if found and len(found) == limit:
         body["next"] = f"/v2/images?{urlencode([*pairs, ('marker', found[-1]['id'])])}"
     return body
 
 
+def _listed(request: Request, image: Row, places: dict[str, list[Row]]) -> Row:
+    allowed = request.allows("get_image_location", access.target_of(request, image))
+    return image_view(image, *_chosen(request, places[image["id"]] if allowed else []))
+
+
 def update(request: Request, image_id: str) -> Row:
     media = (request.http.content_type or "").partition(";")[0].strip().lower()
     changes = patch.parse(request.body, media)
     _check_values(request, changes)
+    known = locations.measured(request, changes)
 
     def unit(tx: Transaction) -> Row:
         image = access.load(tx, request, image_id, lock=True)
@@ -162,16 +197,19 @@ def update(request: Request, image_id: str) -> Row:
         if changes:
             image["updated_at"] = clock.now()
             _save(tx, image, before)
-        return image
+            for change in changes:
+                if change.name == "locations":
+                    locations.apply(tx, request, image, change, known)
+        return _shown(tx, request, image["id"])
 
-    return image_view(request.service.database.write(unit))
+    return request.service.database.write(unit)
 
 
 def _check_values(request: Request, changes: list[patch.Change]) -> None:
     validator = request.service.image_validator
     for change in changes:
-        value = {change.name: change.value}
-        if change.operation != "remove" and change.name != "locations" and not validator.is_valid(value):
+        value = {change.name: [change.value] if change.part is not None else change.value}
+        if change.operation != "remove" and not validator.is_valid(value):
             raise refusal(schemas.create_body(request.service.conf), value, "image")
 
 

@@ -1,4 +1,4 @@
-"""What this image service offers: import methods and stores."""
+"""What this image service offers: import methods. Stores are in stores.py, usage in usage.py."""
 
 from typing import Any
 
@@ -10,29 +10,12 @@ def import_methods(request: Request) -> dict[str, Any]:
         "import-methods": {
             "description": "Import methods available.",
             "type": "array",
-            "value": list(request.service.conf.enabled_import_methods),
+            "value": offered(request.service),
         }
     }
 
 
-def stores(request: Request) -> dict[str, Any]:
-    service = request.service
-    return {"stores": [_plain(name, service.default_store) for name in service.stores]}
-
-
-def stores_detail(request: Request) -> dict[str, Any]:
-    service = request.service
-    options = service.conf.glance_store
-    properties = {
-        "data_dir": options.filesystem_store_datadir,
-        "chunk_size": options.filesystem_store_chunk_size,
-        "thin_provisioning": options.filesystem_thin_provisioning,
-    }
-    found = []
-    for name in service.stores:
-        found.append({**_plain(name, service.default_store), "type": "file", "properties": properties})
-    return {"stores": found}
-
-
-def _plain(name: str, default: str) -> dict[str, Any]:
-    return {"id": name, "default": "true"} if name == default else {"id": name}
+def offered(service: Any) -> list[str]:
+    """Where there is one store, nothing can be copied."""
+    methods = service.conf.enabled_import_methods
+    return [name for name in methods if name != "copy-image" or service.stores.multiple]

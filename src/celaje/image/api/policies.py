@@ -35,6 +35,13 @@ RULES = [
     Rule("get_image_location", f"{_ADMIN} or ({_READER})", "See where the data lies (direct_url)"),
     Rule("set_image_location", _ADMIN_OR_MEMBER, "Give an image a location"),
     Rule("fetch_image_location", "rule:service_api", "List the locations of an image"),
+    Rule(
+        "add_image_location",
+        f"rule:service_api or ({_MEMBER} and project_id:%(owner)s)",
+        "Make an image of what lies at a location",
+    ),
+    Rule("copy_image", _ADMIN, "Copy an image's data into further stores"),
+    Rule("tasks_api_access", _ADMIN, "Start an import as a task, and watch tasks"),
     Rule("add_member", _ADMIN_OR_MEMBER, "Share an image"),
     Rule("delete_member", _ADMIN_OR_MEMBER, "Stop sharing an image"),
     Rule("get_member", _SEE_MEMBERS, "Show a member"),
@@ -42,5 +49,5 @@ RULES = [
     Rule("modify_member", _ADMIN_OR_SHARED, "Accept or reject a shared image"),
     Rule("deactivate", _ADMIN_OR_MEMBER, "Deactivate an image"),
     Rule("reactivate", _ADMIN_OR_MEMBER, "Reactivate an image"),
-    Rule("stores_info_detail", _ADMIN, "Show the stores in detail"),
+    Rule("stores_info_detail", f"{_ADMIN} or rule:service_api", "Show the stores in detail"),
 ]

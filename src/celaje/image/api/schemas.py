@@ -91,7 +91,17 @@ def image_properties(conf: Any) -> dict[str, Schema]:
                 "properties": {
                     "url": {"type": "string", "maxLength": 255},
                     "metadata": {"type": "object"},
-                    "validation_data": {"type": "object", "writeOnly": True},
+                    "validation_data": {
+                        "type": "object",
+                        "writeOnly": True,
+                        "additionalProperties": False,
+                        "properties": {
+                            "checksum": {"type": "string", "minLength": 32, "maxLength": 32},
+                            "os_hash_algo": {"type": "string", "maxLength": 64},
+                            "os_hash_value": {"type": "string", "maxLength": 128},
+                        },
+                        "required": ["os_hash_algo", "os_hash_value"],
+                    },
                 },
                 "required": ["url", "metadata"],
             },
@@ -135,7 +145,7 @@ def _image(conf: Any) -> Schema:
     }
 
 
-def _collection(name: str, item: Schema, *, paged: bool) -> Schema:
+def collection(name: str, item: Schema, *, paged: bool) -> Schema:
     links = [{"rel": "describedby", "href": "{schema}"}]
     properties: Schema = {name: {"type": "array", "items": item}, "schema": {"type": "string"}}
     if paged:
@@ -149,7 +159,7 @@ def show_image(request: Request) -> Schema:
 
 
 def show_images(request: Request) -> Schema:
-    return _collection("images", _image(request.service.conf), paged=True)
+    return collection("images", _image(request.service.conf), paged=True)
 
 
 def show_member(request: Request) -> Schema:
@@ -157,4 +167,4 @@ def show_member(request: Request) -> Schema:
 
 
 def show_members(request: Request) -> Schema:
-    return _collection("members", show_member(request), paged=False)
+    return collection("members", show_member(request), paged=False)

@@ -23,7 +23,9 @@ _PLAIN = (
 )
 
 
-def image_view(image: dict[str, Any], direct_url: str | None = None) -> dict[str, Any]:
+def image_view(
+    image: dict[str, Any], direct_url: str | None = None, locations: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     path = f"/v2/images/{image['id']}"
     view = dict(image["properties"])
     for key in _PLAIN:
@@ -33,6 +35,8 @@ def image_view(image: dict[str, Any], direct_url: str | None = None) -> dict[str
     view["updated_at"] = clock.iso(image["updated_at"], zulu=True)
     if direct_url is not None:
         view["direct_url"] = direct_url
+    if locations is not None:
+        view["locations"] = locations
     view["tags"] = image["tags"]
     view["self"] = path
     view["file"] = f"{path}/file"

@@ -38,10 +38,10 @@ def _guard(run: Run, image_id: str, store: str) -> None:
 
 
 @flow("image.upload", deadline="upload_deadline", way_out=queue_again)
-def upload_image(run: Run, image_id: str) -> None:
-    _guard(run, image_id, run.conductor.default_store)
+def upload_image(run: Run, image_id: str, store: str) -> None:
+    _guard(run, image_id, store)
 
 
 @flow("image.stage", deadline="stage_deadline", way_out=queue_again)
-def stage_image(run: Run, image_id: str) -> None:
-    _guard(run, image_id, "staging")
+def stage_image(run: Run, image_id: str, store: str) -> None:
+    _guard(run, image_id, store)

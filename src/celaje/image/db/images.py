@@ -1,19 +1,22 @@
 """Queries on images and what belongs to one: properties, tags, locations. Called by handlers and flows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
 from celaje.common import clock
-from celaje.common.db import Transaction
-from celaje.image.db.tables import IMAGES, LOCATIONS, MEMBERS, PROPERTIES, TAGS
+from celaje.common.db import DuplicateRow, Transaction
+from celaje.image.db.tables import DELETED_IMAGES, IMAGES, LOCATIONS, MEMBERS, PROPERTIES, TAGS
+from celaje.image.errors import IdTaken
 
 Row = dict[str, Any]
 
 _GET = select(IMAGES).where(IMAGES.c.id == bindparam("image_id"))
 _LOCK = _GET.with_for_update()
 _INSERT = IMAGES.insert()
+_STATUS = select(IMAGES.c.status).where(IMAGES.c.id == bindparam("image_id"))
+_WAS = select(DELETED_IMAGES.c.id).where(DELETED_IMAGES.c.id == bindparam("image_id"))
 _TAGS = (
     select(TAGS.c.image_id, TAGS.c.value)
     .where(TAGS.c.image_id.in_(bindparam("ids", expanding=True)))
@@ -23,7 +26,7 @@ _PROPERTIES = select(PROPERTIES).where(PROPERTIES.c.image_id.in_(bindparam("ids"
 _LOCATIONS = (
     select(LOCATIONS)
     .where(LOCATIONS.c.image_id.in_(bindparam("ids", expanding=True)))
-    .order_by(LOCATIONS.c.id)
+    .order_by(LOCATIONS.c.position, LOCATIONS.c.id)
 )
 _USAGE = select(func.coalesce(func.sum(IMAGES.c.size), 0)).where(
     IMAGES.c.owner == bindparam("owner"), IMAGES.c.stores.is_not(None)
@@ -56,9 +59,15 @@ def complete(tx: Transaction, images: list[Row]) -> None:
 
 
 def insert(tx: Transaction, image: Mapping[str, Any]) -> None:
-    """A new row with its tags and properties. DuplicateRow when the id is taken."""
+    """A new row with its tags and properties. Raises IdTaken when an image has the id, or had it."""
+    if tx.execute(_WAS, {"image_id": image["id"]}).first() is not None:
+        raise IdTaken(image_id=image["id"])
     values = {key: value for key, value in image.items() if key not in ("tags", "properties")}
-    tx.execute(_INSERT, values)
+    try:
+        with tx.attempt():
+            tx.execute(_INSERT, values)
+    except DuplicateRow:
+        raise IdTaken(image_id=image["id"]) from None
     tx.moved("image", image["id"], image["status"])
     add_tags(tx, image["id"], image["tags"])
     set_properties(tx, image["id"], image["properties"])
@@ -95,12 +104,81 @@ def remove_tag(tx: Transaction, image_id: str, tag: str) -> bool:
     return gone.rowcount == 1
 
 
-def add_location(tx: Transaction, image_id: str, data_id: str, store: str, url: str) -> None:
-    tx.execute(
-        LOCATIONS.insert().values(
-            id=data_id, image_id=image_id, store=store, url=url, metadata={"store": store}
-        )
-    )
+def status(tx: Transaction, image_id: str) -> str | None:
+    """None: there is no such image."""
+    row = tx.execute(_STATUS, {"image_id": image_id}).first()
+    return row.status if row is not None else None
+
+
+def hold(tx: Transaction, image_id: str, flow_id: str) -> bool:
+    """Take an active image for one copy; False: another has it, or it is not active."""
+    free = (IMAGES.c.id == image_id, IMAGES.c.status == "active", IMAGES.c.flow_id.is_(None))
+    return tx.execute(IMAGES.update().where(*free).values(flow_id=flow_id)).rowcount == 1
+
+
+def release(tx: Transaction, image_id: str, flow_id: str) -> None:
+    held = (IMAGES.c.id == image_id, IMAGES.c.flow_id == flow_id)
+    tx.execute(IMAGES.update().where(*held).values(flow_id=None))
+
+
+def describe(tx: Transaction, image_id: str, found: Mapping[str, Any]) -> None:
+    """Formats and properties as another image has them, over those that are there."""
+    update(tx, image_id, disk_format=found["disk_format"], container_format=found["container_format"])
+    names = list(found["properties"])
+    tx.execute(PROPERTIES.delete().where(PROPERTIES.c.image_id == image_id, PROPERTIES.c.name.in_(names)))
+    rows = [
+        {"image_id": image_id, "name": name, "value": value} for name, value in found["properties"].items()
+    ]
+    if rows:
+        tx.execute(PROPERTIES.insert(), rows)
+
+
+def note_import(tx: Transaction, image_id: str, **values: str | None) -> None:
+    """The properties os_glance_...: what an import or copy is at. None takes one away."""
+    names = [f"os_glance_{name}" for name in values]
+    tx.execute(PROPERTIES.delete().where(PROPERTIES.c.image_id == image_id, PROPERTIES.c.name.in_(names)))
+    rows = [
+        {"image_id": image_id, "name": f"os_glance_{name}", "value": value}
+        for name, value in values.items()
+        if value is not None
+    ]
+    if rows and status(tx, image_id) is not None:
+        tx.execute(PROPERTIES.insert(), rows)
+
+
+def add_location(  # noqa: PLR0917
+    tx: Transaction,
+    image_id: str,
+    data_id: str,
+    store: str,
+    url: str,
+    metadata: Mapping[str, Any] | None = None,
+    position: int | None = None,
+) -> None:
+    """At its position, the others moved behind it; without one at the end."""
+    found = locations(tx, [image_id])
+    place = len(found) if position is None else min(position, len(found))
+    for number, row in enumerate(found):
+        wanted = number if number < place else number + 1
+        if row["position"] != wanted:
+            tx.execute(LOCATIONS.update().where(LOCATIONS.c.id == row["id"]).values(position=wanted))
+    values = {"image_id": image_id, "position": place, "store": store, "url": url}
+    tx.execute(LOCATIONS.insert().values(id=data_id, metadata={**(metadata or {}), "store": store}, **values))
+
+
+def describe_location(tx: Transaction, location_id: str, metadata: Mapping[str, Any], position: int) -> None:
+    changed = LOCATIONS.update().where(LOCATIONS.c.id == location_id)
+    tx.execute(changed.values(metadata=dict(metadata), position=position))
+
+
+def remove_location(tx: Transaction, location_id: str) -> None:
+    tx.execute(LOCATIONS.delete().where(LOCATIONS.c.id == location_id))
+
+
+def name_stores(tx: Transaction, image_id: str, ordered: Callable[[list[str]], list[str]]) -> None:
+    """Bring the image's `stores` up to date with its locations; `ordered` puts names in their order."""
+    names = ordered([row["store"] for row in locations(tx, [image_id])])
+    update(tx, image_id, stores=",".join(names) or None)
 
 
 def locations(tx: Transaction, ids: list[str]) -> list[Row]:
@@ -117,6 +195,7 @@ def delete(tx: Transaction, image_id: str) -> None:
     for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS):
         tx.execute(table.delete().where(table.c.image_id == image_id))
     tx.execute(IMAGES.delete().where(IMAGES.c.id == image_id))
+    tx.execute(DELETED_IMAGES.insert().values(id=image_id, deleted_at=clock.now()))
 
 
 def known_urls(tx: Transaction) -> set[str]:

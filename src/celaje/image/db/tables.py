@@ -30,7 +30,7 @@ IMAGES = Table(
     Column("protected", Boolean, nullable=False),
     Column("os_hidden", Boolean, nullable=False),
     # Names of the stores that hold the data, as the view shows them: spares lists a query for locations.
-    Column("stores", String(255)),
+    Column("stores", Text),
     Column("flow_id", String(36)),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
@@ -78,10 +78,19 @@ LOCATIONS = Table(
     METADATA,
     Column("id", String(36), primary_key=True),
     Column("image_id", String(36), nullable=False),
+    Column("position", Integer, nullable=False),
     Column("store", String(64), nullable=False),
     Column("url", Text, nullable=False),
     Column("metadata", Json, nullable=False),
     Index(None, "image_id"),
+)
+
+# Ids that images had: whoever still names one must never find another's image there.
+DELETED_IMAGES = Table(
+    "deleted_images",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("deleted_at", Moment, nullable=False),
 )
 
 # Data that is on its way, written down before its first byte: whatever is found in a store is either here
@@ -96,6 +105,7 @@ UPLOADS = Table(
     Column("lease_until", Moment),
     Column("store", String(64), nullable=False),
     Column("url", Text),
+    # Bytes that have come; of an import they are noted from time to time.
     Column("size", BigInteger),
     Index(None, "image_id"),
     Index(None, "lease_until"),

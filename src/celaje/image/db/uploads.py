@@ -30,6 +30,15 @@ def complete(tx: Transaction, upload_id: str, *, url: str, size: int) -> None:
     tx.execute(update(UPLOADS).where(UPLOADS.c.id == upload_id).values(**values))
 
 
+def progress(tx: Transaction, upload_id: str, size: int) -> bool:
+    """Note how much has come; False: nobody waits for it any more."""
+    return tx.execute(update(UPLOADS).where(UPLOADS.c.id == upload_id).values(size=size)).rowcount == 1
+
+
+def of_flows(tx: Transaction, flow_ids: Collection[str]) -> list[Row]:
+    return fetch_all(tx, select(UPLOADS).where(UPLOADS.c.flow_id.in_(flow_ids)))
+
+
 def renew(tx: Transaction, ids: Collection[str], until: datetime.datetime) -> None:
     alive = update(UPLOADS).where(UPLOADS.c.id.in_(ids), UPLOADS.c.lease_until.is_not(None))
     tx.execute(alive.values(lease_until=until))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from celaje.common import errors
 
@@ -69,12 +70,13 @@ class Capacity:
 
 
 class Reading:
-    """An image being read: `size` of the whole image, `length` of the part; iterate once for its chunks.
+    """An image being read: `size` of the whole image, `length` of the part (None: nobody knows it before the
+    end); iterate once for its chunks.
 
     Close it (or use it as a context) when the client goes away before the end.
     """
 
-    def __init__(self, size: int, length: int, chunks: Iterator[bytes]):
+    def __init__(self, size: int | None, length: int | None, chunks: Iterator[bytes]):
         self.size = size
         self.length = length
         self._chunks = chunks
@@ -90,6 +92,10 @@ class Reading:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class ReadOnly(errors.Invalid):
+    text = "The store {store} is only read."
 
 
 class Digests:
@@ -113,8 +119,28 @@ class Digests:
 class Store:
     """One place for images. All methods may be called from many threads at once."""
 
-    #: The store's identifier as in `os_glance` stores info and the `X-Image-Meta-Store` header.
+    #: The store's identifier as in `/info/stores` and the `X-Image-Meta-Store` header.
     name: str = ""
+    #: The driver, as `enabled_backends` names it.
+    kind: str = ""
+    description: str = ""
+    #: Of several stores that hold an image, the one with the greatest weight is read.
+    weight: int = 0
+    #: A store that is only read takes no data and deletes none: it holds what was there before the image.
+    read_only: bool = False
+
+    def properties(self) -> dict[str, Any]:
+        """What `/info/stores/detail` shows of it."""
+        return {}
+
+    def accepts(self, url: str) -> bool:
+        """Whether a client may name `url` as an image's location in this store."""
+        return False
+
+    def size(self, location: str) -> int | None:
+        """Bytes of what lies there; None if the store cannot tell. Raises DataNotFound, BadLocation."""
+        with self.read(location) as reading:
+            return reading.size
 
     def write(
         self, image_id: str, chunks: Iterable[bytes], limit: int | None = None, *, size: int | None = None

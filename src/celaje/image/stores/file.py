@@ -38,6 +38,8 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class FileStore(base.Store):
+    kind = "file"
+
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -57,10 +59,10 @@ class FileStore(base.Store):
         self._hash_algo = hash_algo
 
     @classmethod
-    def from_options(cls, options: Any, *, name: str = "file") -> "FileStore":
+    def from_options(cls, options: Any, *, name: str = "file", folder: str | None = None) -> "FileStore":
         """options: the configuration group in which OPTIONS are registered."""
         return cls(
-            options.filesystem_store_datadir,
+            folder or options.filesystem_store_datadir,
             name=name,
             chunk=options.filesystem_store_chunk_size,
             mode=options.filesystem_store_file_perm or 0o640,
@@ -149,6 +151,19 @@ class FileStore(base.Store):
         """The folder that `path` is in, if it can be ours before the state directory was moved: its last two
         names are the same."""
         return path.parent if path.parent.parts[-2:] == self._folder.parts[-2:] else None
+
+    def properties(self) -> dict[str, Any]:
+        return {
+            "data_dir": str(self._folder),
+            "chunk_size": self._chunk,
+            "thin_provisioning": self._thin,
+        }
+
+    def size(self, location: str) -> int | None:
+        try:
+            return self.path(location).stat().st_size
+        except FileNotFoundError as error:
+            raise base.DataNotFound(location=location) from error
 
     def list(self) -> Iterator[tuple[str, str]]:
         for path in sorted(self._folder.iterdir()):

@@ -8,6 +8,12 @@ from celaje.common.db.types import Json, Moment
 
 def upgrade() -> None:
     op.create_table(
+        "deleted_images",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("deleted_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deleted_images")),
+    )
+    op.create_table(
         "flow_signals",
         sa.Column("flow_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -75,6 +81,7 @@ def upgrade() -> None:
         "image_locations",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("image_id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("store", sa.String(length=64), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("metadata", Json(), nullable=False),
@@ -129,7 +136,7 @@ def upgrade() -> None:
         sa.Column("min_ram", sa.Integer(), nullable=False),
         sa.Column("protected", sa.Boolean(), nullable=False),
         sa.Column("os_hidden", sa.Boolean(), nullable=False),
-        sa.Column("stores", sa.String(length=255), nullable=True),
+        sa.Column("stores", sa.Text(), nullable=True),
         sa.Column("flow_id", sa.String(length=36), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("updated_at", Moment(), nullable=False),
