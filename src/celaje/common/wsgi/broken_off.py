@@ -1,4 +1,4 @@
-"""Whether a chunked request body ended or its connection broke off: granian's WSGI interface tells both alike.
+"""Whether a chunked request body ended or its connection broke off: granian tells a WSGI application neither.
 
 Called by handlers that take a stream without an announced length (image data, objects), once it has ended.
 """
