@@ -158,17 +158,16 @@ class FileDriver(base.VolumeDriver):
             raise base.SnapshotMissing(snapshot_id=snapshot["id"])
         if local_files.is_open_by_qemu(path):
             raise base.VolumeInUse(volume_id=volume["id"])
-        partial = self._folder / f".{VOLUME}-{base.data_id(volume)}.{clock.new_uuid()}{PARTIAL}"
-        try:
-            with self._told_as_full():
-                self._copy(source, partial)
-                partial.chmod(0o660)
-                local_files.flush(partial)
-                # Another attempt's copy is the same copy, so the last one may win here.
-                partial.replace(path)
-                local_files.flush(self._folder)
-        finally:
-            partial.unlink(missing_ok=True)
+        with (
+            local_files.partial(self._folder, f"{VOLUME}-{base.data_id(volume)}") as partial,
+            self._told_as_full(),
+        ):
+            self._copy(source, partial)
+            partial.chmod(0o660)
+            local_files.flush(partial)
+            # Another attempt's copy is the same copy, so the last one may win here.
+            partial.replace(path)
+            local_files.flush(self._folder)
 
     def initialize_connection(self, volume: base.Volume, connector: base.Connector) -> dict[str, Any]:
         path = self._existing(base.data_id(volume))
