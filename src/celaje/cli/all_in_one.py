@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,10 +87,16 @@ class AllInOne:
         from celaje.common import log as logs
 
         conf = self._cloud.configuration("identity")
-        if not self._settings["debug"]:
-            conf.set(None, "log_dir", str(self._directory.path))
-            conf.set(None, "log_file", "celaje.log")
-        logs.setup(conf)
+        # What `celaje logs` reads: bounded, since nobody looks after the log of a cloud on a laptop.
+        for name, value in (
+            ("log_dir", str(self._directory.path)),
+            ("log_file", "celaje.log"),
+            ("log_rotation_type", "size"),
+            ("max_logfile_size_mb", 10),
+            ("max_logfile_count", 4),
+        ):
+            conf.set(None, name, value)
+        logs.setup(conf, also=sys.stderr if self._settings["debug"] else None)
 
     def _write_clouds_yaml(self) -> None:
         clouds = {

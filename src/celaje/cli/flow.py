@@ -114,15 +114,14 @@ def stories(journals: Any, identifier: str, everything: bool = False) -> tuple[l
     found = teller.find_flow(identifier)
     if found:
         return [], teller.of_flow(*found)
-    flows = journals.of_resource(identifier)
-    if flows:
-        full = flows if everything else flows[-_IN_FULL:]
-        told: dict[str, Any] = {}
-        for one in full:
-            key = one[1]["request_id"] or one[1]["id"]
-            if key not in told:
-                told[key] = Storyteller(journals).of_flow(*one)
-        return ([] if everything else flows[:-_IN_FULL]), [node for nodes in told.values() for node in nodes]
+    roots = journals.roots_of(identifier)
+    if roots:
+        told: list[Any] = []
+        for root in roots if everything else roots[-_IN_FULL:]:
+            told += Storyteller(journals).of_request(root)
+        drawn = {node.facts.get("id") for story in told for node in story.walk()}
+        earlier = [found for found in journals.of_resource(identifier) if found[1]["id"] not in drawn]
+        return earlier, told
     raise Failure(
         f"No journal knows {identifier}.",
         "Plain reads are not journalled, and old entries are forgotten ([flows] keep, [api] requests_kept). "

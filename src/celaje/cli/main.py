@@ -16,6 +16,7 @@ COMMANDS = {
     "status": ("celaje.cli.status", "Tell from outside what is up."),
     "flow": ("celaje.cli.flow", "Follow a request through the components, hop by hop."),
     "why": ("celaje.cli.why", "Tell why something failed, waits, or was refused."),
+    "logs": ("celaje.cli.logs", "The log lines of one request, over all services."),
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),
     "timeouts": ("celaje.cli.timeouts", "Print who waits how long for whom, and what ends first."),

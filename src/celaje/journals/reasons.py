@@ -139,9 +139,7 @@ class Reasons:
             reason.facts.append(("missing", f"the role {' or '.join(needs)}"))
         else:
             reason.facts.append(("missing", "no role alone would do: the check asks whose the resource is"))
-        reason.then.insert(
-            0, "The rule can be changed in the service's policy file ([oslo_policy] policy_file)."
-        )
+        reason.then.insert(0, "To change the rule: the service's [oslo_policy] policy_file.")
 
     def _quota(self, reason: Reason, row: Row, details: Row) -> None:
         names = _listed(details.get("overs") or details.get("name"))

@@ -116,6 +116,17 @@ class Journals:
             for moment, _, state, request_id in sorted(told, key=lambda one: one[:2])
         ]
 
+    def roots_of(self, resource_id: str) -> list[str]:
+        """The requests (by their global id, where they have one) that did something to a resource, the latest
+        last: as a flow of it, or by changing its state."""
+        asked = self.requests(_names(REQUESTS.c.trail, resource_id))
+        found = [(row["received_at"], row) for _, row in asked]
+        found += [(row["created_at"], row) for _, row in self.of_resource(resource_id)]
+        found.sort(key=lambda entry: entry[0])
+        return list(
+            dict.fromkeys(row["global_request_id"] or row["request_id"] or row["id"] for _, row in found)
+        )
+
     def component(self, waiting_on: str) -> tuple[str, Row] | None:
         """(service, record) of the component for which a flow waits, `topic.host`."""
         topic, _, host = waiting_on.partition(".")

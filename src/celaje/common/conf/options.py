@@ -45,6 +45,18 @@ def _default() -> list[cfg.Opt]:
         cfg.BoolOpt("debug", default=False, help="Log at level DEBUG instead of INFO."),
         cfg.StrOpt("log_file", help="File to log to; standard error when not set."),
         cfg.StrOpt("log_dir", help="Folder that a relative log_file is in."),
+        cfg.StrOpt(
+            "log_rotation_type",
+            default="none",
+            choices=["none", "size"],
+            ignore_case=True,
+            help="none: the file grows until logrotate moves it away, which is noticed. size: it is moved "
+            "aside at max_logfile_size_mb, and max_logfile_count old ones are kept.",
+        ),
+        cfg.IntOpt(
+            "max_logfile_size_mb", default=200, min=1, help="MiB of a log file, with rotation by size."
+        ),
+        cfg.IntOpt("max_logfile_count", default=30, min=1, help="Old log files that are kept."),
         cfg.BoolOpt("use_json", default=False, help="Log one JSON object a line instead of plain text."),
         *MESSAGING,
         cfg.FloatOpt(

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -131,7 +132,8 @@ class Engine:
         try:
             self._run(flow, claim)
         except LeaseLost:
-            log.info("flow %s was taken over by another conductor", flow_id)
+            with self._for(flow, RequestContext.from_dict(flow["context"])):
+                log.info("flow %s was taken over by another conductor", flow_id)
         finally:
             with self._lock:
                 self._claimed[flow_id] -= 1
@@ -192,9 +194,7 @@ class Engine:
             request = request.but(token=self._unseal(token))
         run = Run(journal, self._conductor, request)
         declared = self.flows.table.get(flow["name"], flow["version"])
-        # No step yet, but the log's lines tell the flow.
-        whole = request.at(Step(flow["id"], 0, flow["attempt"]))
-        with context.using(whole, f"{self.flows.service}-conductor"):
+        with self._for(flow, request):
             try:
                 if sealed and request.token is None:
                     # Without the user's token its steps would be done with this service's own rights.
@@ -210,6 +210,11 @@ class Engine:
                 if flow["state"] == "running":
                     log.info("flow %s waits for %s", flow["name"], pause.waiting_on)
                 journal.suspend(pause.waiting_on, pause.delay)
+
+    def _for(self, flow: Row, request: RequestContext) -> AbstractContextManager[RequestContext]:
+        """Work on the flow: no step yet, but the log's lines tell whose it is."""
+        whole = request.at(Step(flow["id"], 0, flow["attempt"]))
+        return context.using(whole, f"{self.flows.service}-conductor")
 
     def _advance(self, declared: Flow, run: Run, flow: Row) -> None:
         try:

@@ -8,23 +8,24 @@ import logging
 from typing import Any
 
 from celaje.common import clock
-from celaje.common.context import RequestContext, current_or_none
+from celaje.common.context import RequestContext, component, current_or_none
 
 
 class PlainLines(logging.Formatter):
-    """`2026-01-01 10:00:00.123 INFO celaje.volume.api [req-... user project flow=... step=3] message`"""
+    """`2026-01-01 10:00:00.123 INFO celaje.volume.api [req-... user project at=volume-api global=req-...
+    flow=... step=3] message`; `-` for what is not known, the named ones only where they are."""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = clock.now().isoformat(" ", timespec="milliseconds")
-        who = _who(current_or_none())
+        who = _who(current_or_none(), component())
         line = f"{stamp} {record.levelname} {record.name} [{who}] {_one_line(record.getMessage())}"
         trace = _trace(self, record)
         return f"{line}\n{trace}" if trace else line
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: time, level, logger, message, and of the context what there is: request_id,
-    global_request_id, user_id, project_id, flow, step, attempt; traceback with an exception."""
+    """One object a line: time, level, logger, message; component, and of the context what there is:
+    request_id, global_request_id, user_id, project_id, flow, step, attempt; traceback with an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         # Only here, so that a plain log does not load it.
@@ -36,6 +37,9 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        place = component()
+        if place:
+            entry["component"] = place
         context = current_or_none()
         if context:
             for name in ("request_id", "global_request_id", "user_id", "project_id"):
@@ -52,10 +56,14 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(entry, enc_hook=str).decode()
 
 
-def _who(context: RequestContext | None) -> str:
+def _who(context: RequestContext | None, place: str | None) -> str:
     if context is None:
-        return "-"
+        return f"- at={place}" if place else "-"
     words = [context.request_id, context.user_id or "-", context.project_id or "-"]
+    if place:
+        words.append(f"at={place}")
+    if context.global_request_id:
+        words.append(f"global={context.global_request_id}")
     if context.step:
         words += [f"flow={context.step.flow_id}", f"step={context.step.number}"]
     return " ".join(words)

@@ -31,27 +31,29 @@ def get(name: str) -> logging.Logger:
     return logging.getLogger(name if name == "celaje" or name.startswith("celaje.") else f"celaje.{name}")
 
 
-def setup(conf: Any, stream: TextIO | None = None) -> logging.Handler:
-    """Log as `debug`, `log_file`, `log_dir` and `use_json` of `conf` say; `stream` goes before the file.
+def setup(conf: Any, stream: TextIO | None = None, *, also: TextIO | None = None) -> logging.Handler:
+    """Log as `debug`, `log_file`, `log_dir`, `log_rotation_type` and `use_json` of `conf` say; `stream` goes
+    before the file, `also` gets every line beside it.
 
     Calling it again replaces what an earlier call set up and leaves other handlers alone. Raises
     ConfigurationError when the file cannot be opened.
     """
-    handler = _handler(conf, stream)
-    handler.set_name("celaje")
-    handler.setFormatter(JsonLines() if conf.use_json else PlainLines())
-    handler.addFilter(SecretFilter())
+    handlers = [_handler(conf, stream), *([logging.StreamHandler(also)] if also is not None else [])]
     root = logging.getLogger()
     for former in [each for each in root.handlers if each.get_name() == "celaje"]:
         root.removeHandler(former)
         former.close()
+    for handler in handlers:
+        handler.set_name("celaje")
+        handler.setFormatter(JsonLines() if conf.use_json else PlainLines())
+        handler.addFilter(SecretFilter())
     # First in the row, so that handlers of others get records whose secrets are already masked.
-    root.handlers.insert(0, handler)
+    root.handlers[:0] = handlers
     root.setLevel(logging.INFO)
     logging.getLogger("celaje").setLevel(logging.DEBUG if conf.debug else logging.INFO)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return handler
+    return handlers[0]
 
 
 def _handler(conf: Any, stream: TextIO | None) -> logging.Handler:
@@ -59,7 +61,26 @@ def _handler(conf: Any, stream: TextIO | None) -> logging.Handler:
         return logging.StreamHandler(stream)
     path = os.path.join(conf.log_dir or "", conf.log_file)
     try:
+        if conf.log_rotation_type == "size":
+            return BoundedFile(path, conf.max_logfile_size_mb << 20, conf.max_logfile_count)
         # Watched: logrotate may move the file away under a running service.
         return logging.handlers.WatchedFileHandler(path, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"log_file {path}: {error.strerror}.") from error
+
+
+class BoundedFile(logging.handlers.RotatingFileHandler):
+    """A file of at most `size` bytes and `count` older ones; for its owner only: it tells who asked what."""
+
+    def __init__(self, path: str, size: int, count: int):
+        super().__init__(path, maxBytes=size, backupCount=count, encoding="utf-8")
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_for_the_owner)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    opened = os.open(path, flags, 0o600)
+    # One that is there already may be of an older version, which let others read it.
+    os.fchmod(opened, 0o600)
+    return opened

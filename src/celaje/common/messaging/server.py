@@ -47,6 +47,8 @@ class Server:
         if missing:
             raise TypeError(f"{type(endpoint).__name__} lacks {', '.join(missing)} of {table.__name__}")
         self.target = target
+        # As the log and the journals call it; the compute worker's topic is Nova's, which lacks the word.
+        self._component = target.topic if "-" in target.topic else f"{target.topic}-worker"
         self._bus = bus
         self._endpoint = endpoint
         self._table = table
@@ -157,17 +159,21 @@ class Server:
             asker = context.RequestContext.from_dict(envelope.context)
         except (TypeError, ValueError) as error:
             return Outcome(error=self._foreign(envelope, error))
-        with context.using(asker, self.target.topic), trail.kept() as kept:
-            LOG.debug("%s begins", envelope.method)
+        with context.using(asker, self._component), trail.kept() as kept:
             try:
                 self._message(envelope)
                 result = getattr(self._endpoint, envelope.method)(**envelope.arguments)
+                # Steps of flows are the story; reports and nudges are for those who look closer.
+                level = logging.INFO if asker.step and envelope.kind == CALL else logging.DEBUG
+                LOG.log(level, "%s done in %.1f ms", envelope.method, kept.seconds * 1000)
                 return Outcome(result, told=self._told(kept))
             except CelajeError as error:
                 if envelope.kind != CALL:
                     LOG.warning(
                         "%s: %s failed: %s", self.target, envelope.method, error.message, exc_info=True
                     )
+                else:
+                    LOG.info("%s failed: %s: %s", envelope.method, type(error).__name__, error.message)
                 return Outcome(error=_travelling(error), told=self._told(kept))
             except (Exception, SystemExit) as error:
                 LOG.exception("%s: %s failed (%s)", self.target, envelope.method, envelope.id)
