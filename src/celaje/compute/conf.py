@@ -92,6 +92,20 @@ OPTIONS = {
         cfg.IntOpt("max_attempts", default=3, min=1, help="Hosts that a server is tried on."),
         cfg.IntOpt("report_down_time", default=60, min=1, help="Seconds after which a silent host is out."),
     ],
+    "notifications": [
+        cfg.StrOpt(
+            "notification_format",
+            default="unversioned",
+            choices=["unversioned", "versioned", "both"],
+            help="unversioned: compute.instance.create.end, the form that most consumers know; versioned: "
+            "instance.create.end with an object that tells its version.",
+        ),
+        cfg.ListOpt(
+            "versioned_notifications_topics",
+            default=["versioned_notifications"],
+            help="Where the versioned ones go: to the queues <topic>.info and <topic>.error.",
+        ),
+    ],
     "flows": [
         cfg.IntOpt(name, default=seconds, min=1, help=f"Seconds to {what}; then it is failed.")
         for name, (seconds, what) in _DEADLINES.items()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from celaje.common.messaging.notifications import Notifier
 from celaje.common.policy import Policy
 from celaje.common.service import Service
 from celaje.common.wsgi import Api, dialects
@@ -12,6 +13,7 @@ from celaje.compute.api.routes import ROUTES
 from celaje.compute.api.versions import versions
 from celaje.compute.conductor import FLOWS as DECLARED
 from celaje.compute.conductor.conductor import ComputeConductor
+from celaje.compute.conductor.notifications import ServerNotifications
 from celaje.compute.db.tables import FLOWS, METADATA, SERVICES
 from celaje.compute.drivers.base import ImageSource
 from celaje.compute.guests_at_rest import GuestsAtRest
@@ -50,6 +52,10 @@ class ComputeService(Service):
 
     def build_conductor(self) -> ComputeConductor:
         return ComputeConductor(self)
+
+    def build_teller(self, notifier: Notifier) -> ServerNotifications:
+        conf = self.conf.notifications
+        return ServerNotifications(notifier, conf.notification_format, conf.versioned_notifications_topics)
 
     def start_scheduler(self) -> None:
         from celaje.compute.scheduler.scheduler import ComputeScheduler

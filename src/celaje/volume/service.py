@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from celaje.common.image_cache import ImageCache
+from celaje.common.messaging.notifications import Notifier
 from celaje.common.service import Service
 from celaje.common.shared_fences import fences
 from celaje.common.wsgi import Api
 from celaje.volume import backends
 from celaje.volume.api import build_api
 from celaje.volume.conductor import FLOWS, VolumeConductor
+from celaje.volume.conductor.notifications import VolumeNotifications
 from celaje.volume.db import seeds
 from celaje.volume.db.tables import FLOWS as FLOW_TABLES
 from celaje.volume.db.tables import METADATA, SERVICES
@@ -59,6 +61,9 @@ class VolumeService(Service):
             scheduler=self.client(VolumeSchedulerMessages),
             worker=self.client(VolumeWorkerMessages),
         )
+
+    def build_teller(self, notifier: Notifier) -> VolumeNotifications:
+        return VolumeNotifications(notifier)
 
     def start(self, *, flows: bool = True) -> None:
         if isinstance(self.conductor, VolumeConductor):

@@ -24,6 +24,7 @@ from celaje.common.flow.flows import Flows, Row
 from celaje.common.flow.journal import Journal
 from celaje.common.flow.retention import Retention
 from celaje.common.flow.run import Run
+from celaje.common.flow.story import Story, Teller
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class Engine:
         self._killed = False
         self._started = 0.0
         self._watchers: list[threading.Thread] = []
+        # Who tells the outside of flows; set by the service.
+        self.teller: Teller | None = None
         # Tests of crashes look in at every boundary; see tests/crash.
         self.on_boundary: Callable[[str, Row], None] | None = None
 
@@ -186,6 +189,8 @@ class Engine:
         steps = flow.pop("steps")
         token = flow.pop("token")
         journal = Journal(self.flows, flow, steps, claim)
+        if self.teller is not None and self.teller.tells_of(flow):
+            journal.story = Story(self.teller, flow)
         journal.on_boundary = self.on_boundary
         journal.is_dead = lambda: self._killed
         request = RequestContext.from_dict(flow["context"])

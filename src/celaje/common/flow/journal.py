@@ -14,6 +14,7 @@ from celaje.common.errors import CelajeError
 from celaje.common.flow.errors import LeaseLost
 from celaje.common.flow.flows import Flows, Row
 from celaje.common.flow.retention import without_secrets
+from celaje.common.flow.story import Story
 from celaje.common.trail import Hop
 
 # Undo steps are numbered behind all steps, in the order in which they were registered.
@@ -44,6 +45,8 @@ class Journal:
         # Called before and after each step and write; the crash tests kill here.
         self.on_boundary: Callable[[str, Row], None] | None = None
         self.is_dead: Callable[[], bool] = bool
+        self.story: Story | None = None
+        self._begun = False
 
     def boundary(self, where: str) -> None:
         if self.on_boundary:
@@ -187,7 +190,7 @@ class Journal:
             return result
 
         self.boundary(f"before {state}")
-        result = self._write(unit, ends=True)
+        result = self._write(unit, ends=True, failed=state == "failed")
         self.boundary(f"after {state}")
         return result
 
@@ -239,7 +242,7 @@ class Journal:
         else:
             self._statements.add_step.run(tx, **step)
 
-    def _write(self, unit: Callable[[Transaction], Any], ends: bool = False) -> Any:
+    def _write(self, unit: Callable[[Transaction], Any], *, ends: bool = False, failed: bool = False) -> Any:
         if self.is_dead():
             raise LeaseLost
         pending = list(self._unwritten)
@@ -247,10 +250,16 @@ class Journal:
         def whole(tx: Transaction) -> Any:
             for write in pending:
                 write(tx)
-            return unit(tx)
+            if self.story is not None and not self._begun:
+                self.story.begin(tx)
+            done = unit(tx)
+            if self.story is not None and ends:
+                self.story.end(tx, failed)
+            return done
 
         result = self._flows.database.write(whole)
         self._unwritten.clear()
+        self._begun = True
         if ends or self.flow["checkpoint"] != self._told:
             self._told = self.flow["checkpoint"]
             self._flows.changed(self.flow["id"])

@@ -5,8 +5,10 @@ consume the queues `<topic>.<priority>`, by default `notifications.info`.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from celaje.common import clock, context
 from celaje.common.errors import ConfigurationError
@@ -55,26 +57,40 @@ class Notifier:
     def error(self, event_type: str, payload: Mapping[str, Any]) -> None:
         self.notify("error", event_type, payload)
 
-    def notify(self, priority: str, event_type: str, payload: Mapping[str, Any]) -> None:
-        """`payload`: plain values only. ValueError for a priority that oslo.messaging does not have."""
+    def notify(
+        self,
+        priority: str,
+        event_type: str,
+        payload: Mapping[str, Any],
+        *,
+        publisher_id: str | None = None,
+        topics: Sequence[str] | None = None,
+    ) -> None:
+        """`payload`: plain values only. `publisher_id` and `topics` take the place of the notifier's own.
+        ValueError for a priority that oslo.messaging does not have."""
         if priority not in PRIORITIES:
             raise ValueError(f"{priority!r} is no priority of a notification")
         if not self.active:
             return
         body = {
             "message_id": clock.new_uuid(),
-            "publisher_id": self.publisher_id,
+            "publisher_id": publisher_id or self.publisher_id,
             "event_type": event_type,
             "priority": priority.upper(),
             "payload": dict(payload),
             "timestamp": clock.now().isoformat(sep=" ", timespec="microseconds"),
         }
         if self._logs:
-            LOG.info("notification %s from %s (%s)", event_type, self.publisher_id, body["message_id"])
+            LOG.info(
+                "notification %s from %s: %s",
+                event_type,
+                body["publisher_id"],
+                msgspec.json.encode(body).decode(),
+            )
         if not self._publishes:
             return
         asker = context.current().to_dict()
-        for topic in self._topics:
+        for topic in self._topics if topics is None else topics:
             try:
                 self._bus.notify(self._exchange, f"{topic}.{priority}", body, asker)
             except Exception:

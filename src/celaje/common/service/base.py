@@ -15,7 +15,9 @@ from celaje.common import clock
 from celaje.common.db import Database
 from celaje.common.db.schema import check, sync
 from celaje.common.flow import Engine, Flow, Flows, FlowTables
+from celaje.common.flow.story import Teller
 from celaje.common.messaging.client import Client
+from celaje.common.messaging.notifications import Notifier
 from celaje.common.messaging.server import Server
 from celaje.common.messaging.table import Messages
 from celaje.common.messaging.target import Target
@@ -89,6 +91,13 @@ class Service:
         """What the flows work with; the default has database and flows only."""
         assert self.records is not None
         return Conductor(self.database, self.flows, self.records)
+
+    def build_teller(self, notifier: Notifier) -> Teller | None:
+        """Who tells the outside of this service's flows, if anybody does."""
+        return None
+
+    def _publisher(self) -> str:
+        return f"{self.service_type}.{self.ground.host}"
 
     def start_scheduler(self) -> None:
         """Make and serve the scheduler, if the service has one."""
@@ -270,6 +279,7 @@ class Service:
             unseal=self._vault.unseal,
         )
         self.conductor.engine = self.engine
+        self.engine.teller = self.build_teller(Notifier(self.ground.bus, self._publisher(), self.conf))
         if self.conductor_messages is None:
             self._flows.nudge = self.engine.nudge
 
