@@ -13,7 +13,8 @@ from celaje.image.conductor.conductor import ImageConductor
 from celaje.image.conductor.reconciliation import reconcile
 from celaje.image.conductor.remote import RemoteImages
 from celaje.image.conductor.transfer import Transfer
-from celaje.image.db import tables
+from celaje.image.db import metadefs, tables
+from celaje.image.stock_metadefs import STOCK
 from celaje.image.stores.file import FileStore
 from celaje.image.stores.opening import Stores, open_stores
 from celaje.image.uploads import Uploads
@@ -70,6 +71,7 @@ class ImageService(Service):
         super().start(flows=flows)
 
     def prepare(self) -> None:
+        self.database.write(metadefs.sow, STOCK)
         lease = self.conf.uploads.lease
         self.periodic.every(lease / 3, self.uploads.renew)
         self.periodic.every(lease / 3, self.uploads.reap, at_once=True)

@@ -5,6 +5,7 @@ project that it is shared with, visibility as it stands.
 """
 
 from celaje.common.policy import Rule
+from celaje.image.api.metadefs import policies as metadefs
 
 _MEMBER = "role:member and project_id:%(project_id)s"
 _READER = "role:reader and project_id:%(project_id)s"
@@ -19,6 +20,7 @@ _ADMIN_OR_SHARED = f"{_ADMIN} or (role:member and {_SHARED_WITH})"
 _SEE_MEMBERS = f"{_ADMIN} or role:reader and (project_id:%(project_id)s or {_SHARED_WITH})"
 
 RULES = [
+    *metadefs.RULES,
     Rule("default", "", "Whoever has a token: schemas and what the service offers.", ()),
     Rule("context_is_admin", "role:admin", "Who sees and changes every project's images.", ()),
     Rule("service_api", "role:service or role:admin", "Other services.", ()),

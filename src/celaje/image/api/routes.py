@@ -19,6 +19,7 @@ from celaje.image.api import (
     tasks,
     versions,
 )
+from celaje.image.api.metadefs import routes as metadefs
 
 _IMAGE = "/v2/images/{image_id}"
 _MEMBER = f"{_IMAGE}/members/{{member_id}}"
@@ -94,5 +95,6 @@ def build(conf: Any) -> list[Route]:
         row("POST", f"{_IMAGE}/members", "add_member", members.create, schema=members.CREATE),
         row("GET", _MEMBER, "get_member", members.show),
         row("PUT", _MEMBER, "modify_member", members.update, schema=members.UPDATE),
+        *metadefs.ROUTES,
         row("DELETE", _MEMBER, "delete_member", members.delete, status=204),
     ]

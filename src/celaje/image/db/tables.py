@@ -110,3 +110,49 @@ UPLOADS = Table(
     Index(None, "image_id"),
     Index(None, "lease_until"),
 )
+
+# Metadata definitions. Objects, properties and tags of a namespace are named pieces of JSON, told by `kind`.
+NAMESPACES = Table(
+    "metadef_namespaces",
+    METADATA,
+    Column("name", String(80), primary_key=True),
+    Column("display_name", String(80)),
+    Column("description", Text),
+    Column("visibility", String(16), nullable=False),
+    Column("protected", Boolean, nullable=False),
+    Column("owner", String(255)),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index(None, "created_at"),
+)
+
+DEFINITIONS = Table(
+    "metadef_definitions",
+    METADATA,
+    Column("namespace", String(80), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("body", Json, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+RESOURCE_TYPES = Table(
+    "metadef_resource_types",
+    METADATA,
+    Column("name", String(80), primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+ASSOCIATIONS = Table(
+    "metadef_associations",
+    METADATA,
+    Column("namespace", String(80), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("prefix", String(80)),
+    Column("properties_target", String(80)),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index(None, "name"),
+)

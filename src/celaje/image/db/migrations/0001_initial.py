@@ -154,6 +154,49 @@ def upgrade() -> None:
         op.f("ix_images_visibility_images_created_at"), "images", ["visibility", "created_at"], unique=False
     )
     op.create_table(
+        "metadef_associations",
+        sa.Column("namespace", sa.String(length=80), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("prefix", sa.String(length=80), nullable=True),
+        sa.Column("properties_target", sa.String(length=80), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("namespace", "name", name=op.f("pk_metadef_associations")),
+    )
+    op.create_index(op.f("ix_metadef_associations_name"), "metadef_associations", ["name"], unique=False)
+    op.create_table(
+        "metadef_definitions",
+        sa.Column("namespace", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("body", Json(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("namespace", "kind", "name", name=op.f("pk_metadef_definitions")),
+    )
+    op.create_table(
+        "metadef_namespaces",
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("display_name", sa.String(length=80), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("visibility", sa.String(length=16), nullable=False),
+        sa.Column("protected", sa.Boolean(), nullable=False),
+        sa.Column("owner", sa.String(length=255), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_metadef_namespaces")),
+    )
+    op.create_index(
+        op.f("ix_metadef_namespaces_created_at"), "metadef_namespaces", ["created_at"], unique=False
+    )
+    op.create_table(
+        "metadef_resource_types",
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_metadef_resource_types")),
+    )
+    op.create_table(
         "requests",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("request_id", sa.String(length=64), nullable=False),

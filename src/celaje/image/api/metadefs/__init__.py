@@ -1,0 +1,1 @@
+"""Metadata definitions: what properties images, flavors, volumes may have, and what they mean."""
