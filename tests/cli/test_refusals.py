@@ -10,11 +10,11 @@ import pytest
 def test_help_names_every_command(celaje):
     said = celaje("--help")
     assert said.returncode == 0
-    for command in ("up", "status", "db", "inspect", "config", "timeouts"):
+    for command in ("up", "status", "db", "inspect", "config", "timeouts", "doctor"):
         assert f"\n  {command} " in said.stdout
 
 
-@pytest.mark.parametrize("command", ["up", "status", "db", "inspect", "config", "timeouts"])
+@pytest.mark.parametrize("command", ["up", "status", "db", "inspect", "config", "timeouts", "doctor"])
 def test_each_command_has_help(celaje, command):
     said = celaje(command, "--help")
     assert said.returncode == 0

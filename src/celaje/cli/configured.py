@@ -6,6 +6,7 @@ without one, the files are read as each service on its own machine reads them.
 
 import functools
 import importlib
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,11 @@ class Configured:
                 dirs = [Path(path) for path in record.get("config_dirs", ())]
         return cls(state, files, dirs)
 
+    @property
+    def is_given(self) -> bool:
+        """Whether somebody's configuration is meant, not the defaults."""
+        return bool(self.state or self.files or self.dirs)
+
     def service(self, name: str) -> Any:
         """The service's Configuration, back ends opened. Raises ConfigurationError."""
         if name not in self._loaded:
@@ -78,6 +84,8 @@ class Configured:
     def _load(self, name: str) -> Any:
         from celaje.common.conf import load
 
+        # Old names are the doctor's to tell; the library would log them to the terminal.
+        logging.getLogger("oslo_config").setLevel(logging.ERROR)
         if self.state is None:
             options = importlib.import_module(f"celaje.{name}.conf").OPTIONS
             return load(name, options, self.files, self.dirs)

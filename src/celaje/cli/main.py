@@ -20,6 +20,7 @@ COMMANDS = {
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),
     "timeouts": ("celaje.cli.timeouts", "Print who waits how long for whom, and what ends first."),
+    "doctor": ("celaje.cli.doctor.command", "Look for what is wrong, and say what to do."),
     "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),
 }
 

@@ -21,6 +21,12 @@ class Verdict:
         order = "together with" if self.tie else "before"
         return f"{_described(outer)} ends {order} {_described(inner)}: {_CAUSES[outer.kind]}"
 
+    @property
+    def cause(self) -> str:
+        """What comes of it, as a sentence of its own."""
+        words = _CAUSES[self.outer.kind]
+        return words[0].upper() + words[1:]
+
 
 _CAUSES = {
     "client": "the client leaves without an answer.",

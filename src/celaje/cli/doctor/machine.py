@@ -1,0 +1,98 @@
+"""Checks of this machine: what the drivers in use need of it, and room on its disks."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from celaje.cli.doctor.examination import ERROR, WARNING, Examination, Finding
+
+_GIB = 1 << 30
+# Below the first a database cannot work, below the second the next image fills the disk.
+_NO_ROOM, _LITTLE_ROOM = 0.2, 5.0
+
+
+def guests(exam: Examination) -> Iterator[Finding]:
+    """QEMU and KVM, where real guests are to run."""
+    conf = exam.confs.get("compute")
+    if conf is None or conf.compute_driver != "qemu":
+        return
+    from celaje.compute.drivers.qemu import probe
+
+    where = exam.where("compute", None, "compute_driver")
+    with tempfile.TemporaryDirectory(prefix="celaje-doctor-") as folder:
+        # Not the state directory's memory of it: what works now is the question.
+        found = probe.probe(Path(folder))
+    words = " ".join(found.words)
+    if not found.usable:
+        yield Finding(
+            ERROR, words, where, "No guest can run here.", "apt-get install qemu-system-x86 qemu-utils"
+        )
+    elif found.accelerator != "kvm":
+        yield Finding(
+            WARNING,
+            words,
+            where,
+            "Guests are complete, but slow.",
+            "Load the kvm module, allow nested virtualisation, or join the group kvm.",
+        )
+
+
+def back_ends(exam: Examination) -> Iterator[Finding]:
+    """qemu-img and a folder, where volumes are files."""
+    conf = exam.confs.get("volume")
+    for name, backend in conf.backends.items() if conf is not None else ():
+        where = exam.where("volume", name, "volume_driver")
+        driver = backend.volume_driver
+        if driver not in ("file", "nbd"):
+            continue
+        if shutil.which("qemu-img") is None:
+            yield Finding(
+                WARNING,
+                f"The back end {name} needs qemu-img, which is not installed.",
+                where,
+                "Only raw images can become volumes.",
+                "apt-get install qemu-utils",
+            )
+        if driver == "nbd" and shutil.which("qemu-storage-daemon") is None:
+            yield Finding(
+                ERROR,
+                f"The back end {name} needs qemu-storage-daemon, which is not installed.",
+                where,
+                "Its worker does not start.",
+                "apt-get install qemu-system-common",
+            )
+
+
+def room(exam: Examination) -> Iterator[Finding]:
+    """Free space where services and back ends write."""
+    folders: dict[Path, str] = {}
+    if exam.state is not None:
+        folders[exam.state] = "the state directory"
+    for name, conf in exam.confs.items():
+        folders.setdefault(exam.folder(name), f"state_path of {name}")
+        for section, backend in conf.backends.items():
+            if backend.get("volumes_dir"):
+                folders.setdefault(Path(backend.volumes_dir), f"volumes_dir of [{section}]")
+    seen = set()
+    for folder, what in folders.items():
+        there = _existing(folder)
+        device = there.stat().st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        free = shutil.disk_usage(there).free / _GIB
+        if free < _LITTLE_ROOM:
+            yield Finding(
+                ERROR if free < _NO_ROOM else WARNING,
+                f"{free:.1f} GiB are free for {what}.",
+                str(there),
+                "A full disk stops databases and breaks guests' disks.",
+                "Make room, or put the folder on another disk.",
+            )
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
