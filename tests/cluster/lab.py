@@ -1,6 +1,7 @@
 """The test cluster: its configuration as an operator would write it, its processes, its clients."""
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -39,6 +40,8 @@ USERS = {
     "volume": "cinder",
     "compute": "nova",
 }
+# MiB of each simulated host.
+HOST_MEMORY = 16384
 COMPUTE_HOSTS = ("compute1", "compute2", "compute3")
 
 
@@ -108,6 +111,8 @@ class Cluster:
             self.start(node)
         for node in self.nodes.values():
             self.await_up(node)
+        for api in APIS:
+            self.until(lambda api=api: self._well(self.ports[api]), 30, f"{api} behind the balancer")
         self.await_workers()
         return self
 
@@ -229,7 +234,7 @@ class Cluster:
         }
 
     def _compute(self) -> dict[str, dict[str, Any]]:
-        return {"DEFAULT": {"compute_driver": "fake"}}
+        return {"DEFAULT": {"compute_driver": "fake", "fake_host_memory_mb": HOST_MEMORY}}
 
     # Processes.
 
@@ -291,9 +296,11 @@ class Cluster:
 
     def _healthy(self, node: Node) -> bool:
         assert node.up, f"{node.name} ended: {self.said(node)}"
-        import http.client
+        return self._well(node.port)
 
-        connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=2)
+    @staticmethod
+    def _well(port: int) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             connection.request("GET", "/healthcheck")
             return connection.getresponse().status == 200
