@@ -397,6 +397,19 @@ class Cluster:
             app_name="tests",
         )
 
+    def clouds_yaml(self) -> Path:
+        file = self.folder / "clouds.yaml"
+        auth = {
+            "auth_url": f"{self.url('identity')}/v3",
+            "username": "admin",
+            "password": self.password,
+            "project_name": "admin",
+            "user_domain_id": "default",
+            "project_domain_id": "default",
+        }
+        file.write_text(yaml.safe_dump({"clouds": {"test": {"auth": auth, "region_name": "RegionOne"}}}))
+        return file
+
     def openstack(self, *words: str, seconds: float = 120.0) -> Any:
         """The real command."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}

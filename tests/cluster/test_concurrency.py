@@ -215,3 +215,23 @@ def test_a_host_takes_no_more_than_it_has(cluster, sdks, image, network):
     for server in servers:
         sdk.delete_server(server.id, wait=True)
     sdk.delete_flavor(large)
+
+
+def test_a_snapshot_against_its_volumes_end(cluster, sdks):
+    sdk = sdks[0]
+    for _ in range(6):
+        volume = sdk.create_volume(size=1, wait=True)
+        deleted, made = at_once(
+            [
+                lambda one=volume.id: sdks[0].block_storage.delete_volume(one, ignore_missing=False),
+                lambda one=volume.id: sdks[1].block_storage.create_snapshot(volume_id=one),
+            ]
+        )
+        lost = refused([deleted, made])
+        assert len(lost) == 1, (deleted, made)
+        if lost[0] is deleted:
+            sdk.block_storage.wait_for_status(made, "available", interval=0.1, wait=60)
+            sdk.delete_volume_snapshot(made.id, wait=True)
+            sdk.delete_volume(volume.id, wait=True)
+        else:
+            cluster.until(lambda one=volume.id: sdk.get_volume(one) is None, 60, "the volume's end")

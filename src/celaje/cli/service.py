@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from celaje.cli import hosting
+from celaje.cli import hosting, service_records
 from celaje.cli.failure import Failure
 
 
@@ -135,3 +135,7 @@ def _start(hosted: Hosted, failed: list[Exception], ended: threading.Event) -> N
     except Exception as error:
         failed.append(error)
         ended.set()
+
+
+for _more in (service_records.list_command, service_records.disable, service_records.enable):
+    command.add_command(_more)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Table, bindparam, event, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import Executable
@@ -48,13 +48,19 @@ _PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
 
 
+# Statements of Transaction.hold, by table.
+_holding: dict[Table, Any] = {}
+
+
 class Transaction:
     """What queries get: a connection inside a transaction, and the hooks of its commit."""
 
-    __slots__ = ("_after", "connection", "dialect", "moves", "raw", "spoiled", "statements")
+    __slots__ = ("_after", "_holds", "connection", "dialect", "moves", "raw", "spoiled", "statements")
 
-    def __init__(self, connection: Connection, raw: Any = None):
+    def __init__(self, connection: Connection, raw: Any = None, *, writing: bool = False):
         self.connection = connection
+        # SQLite has one writer at a time: there everything is held.
+        self._holds = writing and raw is None
         self.dialect = connection.dialect.name
         # SQLite's own connection, for Prepared statements; None on other databases.
         self.raw = raw
@@ -75,6 +81,16 @@ class Transaction:
         except DataError as error:
             self.spoiled = self.dialect == "postgresql"
             raise ValueRefused(cause=str(error.orig).partition("\n")[0]) from error
+
+    def hold(self, table: Table, row_id: Any) -> None:
+        """In a unit that writes: nobody else changes this row until its end. Before the row is read: what
+        was read of it earlier may be old by the time that a compare-and-set succeeds."""
+        if self._holds:
+            statement = _holding.get(table)
+            if statement is None:
+                found = select(table.c.id).where(table.c.id == bindparam("row")).with_for_update()
+                statement = _holding[table] = found
+            self.execute(statement, {"row": row_id})
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -255,7 +271,7 @@ class Database:
         committing = False
         try:
             with self._pool.connection(patience.seconds(self._timeout), reading=not commit) as connection:
-                transaction = Transaction(connection)
+                transaction = Transaction(connection, writing=commit)
                 result = unit(transaction, *args, **kwargs)
                 if commit:
                     if transaction.spoiled:

@@ -151,6 +151,9 @@ def _submit_detaching(tx: Transaction, service: Any, row: Body, volume_id: str) 
     device = servers.device_of_volume(tx, row["id"], volume_id)
     if device is None:
         raise _not_attached(row["id"], volume_id)
+    # Before the compare-and-set below: a device that becomes attached now has been read too early.
+    if device["state"] != "attached":
+        raise Conflict(f"Volume {volume_id} is {device['state']} at instance {row['id']}.")
     if device["boot_index"] == 0:
         raise Invalid("Cannot detach a root device volume")
     if row["vm_state"] not in _ATTACH_IN or row["task_state"] is not None:

@@ -69,7 +69,8 @@ _BURY_OTHERS = [
 
 
 def get(tx: Transaction, server_id: str) -> Row | None:
-    """The server's row, deleted ones too."""
+    """The server's row, deleted ones too; held, in a unit that writes."""
+    tx.hold(SERVERS, server_id)
     return _BY_ID.one(tx, row=server_id)
 
 

@@ -1,7 +1,7 @@
 """From the ids of a request to rows that its caller may see. Used by the handlers of every resource.
 
 Another project's resource is not found; an administrator sees all. Once loaded, the route's rule is checked
-against the row.
+against the row. In a unit that writes the row is held: what is decided by it stays true until the commit.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.db import attachments, snapshots, types, volumes
 from celaje.volume.db.seeds import DEFAULT_TYPE
+from celaje.volume.db.tables import ATTACHMENTS, SNAPSHOTS, VOLUMES
 
 Row = dict[str, Any]
 
@@ -25,6 +26,7 @@ def target(row: Row) -> Row:
 
 
 def volume(request: Request, tx: Transaction, volume_id: str, rule: str | None = None) -> Row:
+    tx.hold(VOLUMES, volume_id)
     row = volumes.get_of_project(tx, volume_id, scope_of(request))
     if row is None:
         raise errors.VolumeNotFound(volume_id=volume_id)
@@ -33,6 +35,7 @@ def volume(request: Request, tx: Transaction, volume_id: str, rule: str | None =
 
 
 def snapshot(request: Request, tx: Transaction, snapshot_id: str, rule: str | None = None) -> Row:
+    tx.hold(SNAPSHOTS, snapshot_id)
     row = snapshots.get_of_project(tx, snapshot_id, scope_of(request))
     if row is None:
         raise errors.SnapshotNotFound(snapshot_id=snapshot_id)
@@ -41,6 +44,7 @@ def snapshot(request: Request, tx: Transaction, snapshot_id: str, rule: str | No
 
 
 def attachment(request: Request, tx: Transaction, attachment_id: str, rule: str | None = None) -> Row:
+    tx.hold(ATTACHMENTS, attachment_id)
     row = attachments.get_of_project(tx, attachment_id, scope_of(request))
     if row is None:
         raise errors.VolumeAttachmentNotFound(filter=f"attachment_id = {attachment_id}")
