@@ -30,6 +30,16 @@ class Secrets:
         self.make([user])
         return self._passwords[user]
 
+    def replace(self, user: str, password: str) -> bool:
+        """The user has another password now, one that a person has chosen. False for a user who has none
+        here."""
+        if user not in self._passwords:
+            return False
+        self._passwords[user] = password
+        self.generated.discard(user)
+        write_secret(self._file, msgspec.json.encode(self._passwords))
+        return True
+
     def make(self, users: Iterable[str]) -> None:
         """Passwords for all of `users` that have none, written down at once."""
         new = [user for user in users if user not in self._passwords]

@@ -2,6 +2,8 @@
 
 import base64
 import os
+import shutil
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -127,6 +129,60 @@ def test_what_the_next_key_will_be_is_known_before(keys, tmp_path):
     keys.refresh()
     text = Tokens(keys).seal(token())
     assert before.fernet.decrypt((text + "=" * (-len(text) % 4)).encode())
+
+
+def test_a_node_that_only_seals_notices_a_rotation(keys, tmp_path, virtual):
+    """Else it would go on sealing with a key that the others throw away."""
+    running = Tokens(KeyRepository(tmp_path / "keys"))
+    running.seal(token())
+    for _ in range(3):
+        keys.rotate()
+    virtual.advance(6)
+    text = running.seal(token(expires_at=seconds(clock.now()) + 100))
+    assert Tokens(KeyRepository(tmp_path / "keys")).open(text)
+
+
+def test_what_a_rotation_keeps(keys):
+    assert [keys.rotate(3) for _ in range(3)] == [(2, []), (3, [1]), (4, [2])]
+    assert keys.numbers() == [0, 3, 4]
+    assert keys.rotate(1) == (5, [3, 4])
+    assert keys.numbers() == [0, 5]
+    assert keys.rotate(5) == (6, [])
+
+
+def test_a_rotation_that_was_cut_off_is_made_good_without_a_key_that_nobody_knows(keys, tmp_path):
+    copied = Tokens(KeyRepository(tmp_path / "keys"))
+    copied.seal(token())
+    (keys.folder / "0").unlink()
+    assert keys.rotate() == (None, [])
+    assert keys.numbers() == [0, 1]
+    assert copied.open(Tokens(keys).seal(token()))
+
+
+def test_rotations_at_once_come_one_after_the_other(keys):
+    threads = [threading.Thread(target=KeyRepository(keys.folder).rotate, args=(100,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert keys.numbers() == list(range(10))
+    assert len({(keys.folder / str(number)).read_bytes() for number in keys.numbers()}) == 10
+
+
+def test_a_copied_repository_opens_what_its_original_seals_after_a_rotation(keys, tmp_path):
+    """Machines with copies: rotate on one, copy to the others some time later, before the next rotation."""
+    shutil.copytree(keys.folder, tmp_path / "copy")
+    copy, original = Tokens(KeyRepository(tmp_path / "copy")), Tokens(keys)
+    for _ in range(4):
+        before = copy.seal(token(user_id="before"))
+        keys.rotate()
+        keys.refresh()
+        assert copy.open(original.seal(token(user_id="after"))).user_id == "after"
+        assert original.open(copy.seal(token(user_id="late"))).user_id == "late"
+        shutil.rmtree(tmp_path / "copy")
+        shutil.copytree(keys.folder, tmp_path / "copy")
+        copy.keys.refresh()
+        assert copy.open(before).user_id == "before"
 
 
 def test_a_rotation_while_the_keys_are_read_is_read_again(keys, monkeypatch):

@@ -1,6 +1,5 @@
-"""`celaje identity ...`: an operator's first steps with identity in a cloud of several machines.
-
-`celaje up` does all of this by itself.
+"""`celaje identity ...`: an operator's first steps with identity in a cloud of several machines, and the care
+of its keys and of forgotten passwords. `celaje up` does the first steps by itself.
 """
 
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from pathlib import Path
 import click
 
 from celaje.cli.failure import Failure
+from celaje.cli.identity_care import reset_password, rotate_keys
 
 _FILES = click.option(
     "--config-file", "files", multiple=True, help="The files that identity is started with."
@@ -18,7 +18,11 @@ _DIRS = click.option("--config-dir", "dirs", multiple=True, help="As for `celaje
 
 @click.group("identity")
 def command() -> None:
-    """Prepare a cloud's identity service."""
+    """Prepare a cloud's identity service, and care for it."""
+
+
+command.add_command(rotate_keys)
+command.add_command(reset_password)
 
 
 @command.command("setup-keys")

@@ -12,13 +12,17 @@ from celaje.cli.failure import Failure
 COMMANDS = {
     "up": ("celaje.cli.up", "Start a whole cloud in this terminal."),
     "service": ("celaje.cli.service", "Start parts of services, as one of several processes."),
-    "identity": ("celaje.cli.identity", "Prepare a cloud's identity service."),
+    "identity": (
+        "celaje.cli.identity",
+        "Prepare identity; rotate its keys; reset a password.",
+    ),
     "status": ("celaje.cli.status", "Tell from outside what is up."),
     "flow": ("celaje.cli.flow", "Follow a request through the components, hop by hop."),
     "why": ("celaje.cli.why", "Tell why something failed, waits, or was refused."),
     "logs": ("celaje.cli.logs", "The log lines of one request, over all services."),
     "inspect": ("celaje.cli.inspect", "Print the tables that the services are made of."),
     "config": ("celaje.cli.config", "Explain options; show which values are in force, and why."),
+    "messaging": ("celaje.cli.messaging", "Make the key by which processes know each other (zmq)."),
     "timeouts": ("celaje.cli.timeouts", "Print who waits how long for whom, and what ends first."),
     "doctor": ("celaje.cli.doctor.command", "Look for what is wrong, and say what to do."),
     "db": ("celaje.cli.database", "Create or upgrade the databases of a state directory."),

@@ -7,7 +7,10 @@ seals, 0 is the next one, all open.
 """
 
 import datetime
+import fcntl
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -18,6 +21,8 @@ from celaje.common.vault import write_secret
 
 _LONGEST = 8192
 _TRIES = 10
+# Seconds after which who seals looks for a newer key.
+_LOOK_AGAIN = 5.0
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -64,35 +69,73 @@ class TokenInvalid(Unauthorized):
     text = "The request you have made requires authentication."
 
 
+class Rotation(NamedTuple):
+    """What a rotation did. `sealing` None: nothing but a new next key, since there was none."""
+
+    sealing: int | None
+    removed: list[int]
+
+
 class KeyRepository:
-    """Files named by numbers in a folder only its owner may read. `create` makes the first keys."""
+    """Files named by numbers in a folder only its owner may read: the highest seals, 0 is the next one, all
+    open. `create` makes the first keys. The folder may be shared by several machines or copied to them: what
+    the next key seals is opened by whoever had the folder before."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self._stamp: tuple[tuple[str, int], ...] = ()
         self._fernet: MultiFernet | None = None
+        self._looked_at = 0.0
 
     def create(self) -> None:
         """The first two keys, unless there are some."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self.numbers():
-            write_secret(self.folder / "0", Fernet.generate_key())
-            write_secret(self.folder / "1", Fernet.generate_key())
+            self._make_key(0)
+            self._make_key(1)
 
     def numbers(self) -> list[int]:
         if not self.folder.is_dir():
             return []
         return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
 
-    def rotate(self, keep: int = 3) -> None:
-        """The next key (0) becomes the sealing one, a new 0 is made, the oldest beyond `keep` go."""
-        newest = max(self.numbers()) + 1
-        (self.folder / "0").rename(self.folder / str(newest))
-        write_secret(self.folder / "0", Fernet.generate_key())
-        surplus = [number for number in self.numbers() if number != 0][: -(keep - 1) or None]
-        for number in surplus if keep > 1 else []:
-            if number != newest:
+    def rotate(self, keep: int = 3) -> Rotation:
+        """The next key (0) becomes the sealing one, a new 0 is made, and of all keys the oldest beyond `keep`
+        go. Two that rotate at once do it one after the other; one that was cut off leaves a repository that
+        works. ConfigurationError when there are no keys."""
+        if not self.numbers():
+            raise self._none()
+        with open(self.folder / ".lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            numbers = self.numbers()
+            if 0 not in numbers:
+                # Cut off, or an incomplete copy. A key that nobody else has seen must not seal at once.
+                self._make_key(0)
+                return Rotation(None, [])
+            sealing = numbers[-1] + 1
+            (self.folder / "0").rename(self.folder / str(sealing))
+            self._make_key(0)
+            # Beside 0 and the one that seals.
+            older = numbers[1:]
+            removed = older[: max(0, len(older) - max(0, keep - 2))]
+            for number in removed:
                 (self.folder / str(number)).unlink()
+            return Rotation(sealing, removed)
+
+    def _make_key(self, number: int) -> None:
+        """Whole, and its reader's, before it has its name: the folder's owner may be another user than the
+        one who rotates."""
+        new = self.folder / ".next"
+        write_secret(new, Fernet.generate_key())
+        folder = self.folder.stat()
+        if folder.st_uid != os.geteuid():
+            os.chown(new, folder.st_uid, folder.st_gid)
+        new.rename(self.folder / str(number))
+
+    def _none(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"There are no token keys in {self.folder}. Run: celaje identity setup-keys"
+        )
 
     @property
     def fernet(self) -> MultiFernet:
@@ -100,6 +143,16 @@ class KeyRepository:
             self.refresh()
         assert self._fernet is not None
         return self._fernet
+
+    @property
+    def sealing(self) -> MultiFernet:
+        """Whose first key seals. Looked for now and then: who went on with an old key would in the end seal
+        with one that all others have thrown away."""
+        now = clock.monotonic()
+        if self._fernet is None or now - self._looked_at >= _LOOK_AGAIN:
+            self._looked_at = now
+            self.refresh()
+        return self.fernet
 
     def refresh(self) -> bool:
         """Read the keys again if the folder's files changed; true if they had."""
@@ -114,9 +167,7 @@ class KeyRepository:
     def _read(self) -> bool:
         numbers = self.numbers()
         if not numbers:
-            raise ConfigurationError(
-                f"There are no token keys in {self.folder}. Run: celaje identity setup-keys"
-            )
+            raise self._none()
         stamp = tuple((str(n), (self.folder / str(n)).stat().st_mtime_ns) for n in numbers)
         if stamp == self._stamp:
             return False
@@ -138,7 +189,7 @@ class Tokens:
         self._cache_size = cache_size
 
     def seal(self, token: Token) -> str:
-        return self.keys.fernet.encrypt(self._encode(token)).decode().rstrip("=")
+        return self.keys.sealing.encrypt(self._encode(token)).decode().rstrip("=")
 
     def open(self, text: str, expired_for: float = 0.0) -> Token:
         """The payload. Raises TokenInvalid for anything that is not a token of ours or has expired;

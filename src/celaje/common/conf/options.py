@@ -216,6 +216,13 @@ def _fernet_tokens() -> list[cfg.Opt]:
             default="/etc/celaje/fernet-keys",
             help="Folder with the keys of tokens, the same on every machine: each API opens tokens itself.",
         ),
+        cfg.IntOpt(
+            "max_active_keys",
+            default=3,
+            min=1,
+            help="Keys that `celaje identity rotate-keys` leaves: the next one, the one that seals, and "
+            "older ones, whose tokens hold until their key goes. Two more than rotations in a token's life.",
+        ),
     ]
 
 
