@@ -2,6 +2,7 @@
 them."""
 
 import json
+import socket
 
 import pytest
 
@@ -227,3 +228,21 @@ def test_the_command_simulates(celaje, tmp_path):
 def test_what_cannot_be_asked_is_told(celaje, tmp_path, words, told):
     said = celaje("timeouts", "--state", tmp_path, *words)
     assert said.returncode == 1 and told in said.stderr
+
+
+def test_the_http_option_is_the_one_that_ends_a_request_to_another_process(chain, tmp_path):
+    from celaje.common.errors import Unavailable
+    from celaje.common.rest.catalog import Endpoints
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/identity"
+        text = f"[keystone_authtoken]\nauth_url = {url}\nhttp_connect_timeout = 0.3\n"
+        rest = [link for link in chain("attach", text, state=False).links if link.kind == "rest"]
+        assert {(link.option, link.seconds) for link in rest} == {
+            ("[keystone_authtoken] http_connect_timeout", 0.3)
+        }
+        conf = Configured(None, [tmp_path / "celaje.conf"]).service("compute")
+        with pytest.raises(Unavailable, match="timed out"):
+            Endpoints(conf, "nova").to("identity").send("GET", "/v3", {}, None)

@@ -5,6 +5,7 @@ Nothing is sent; answers are whatever the function asks of them.
 """
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -192,6 +193,13 @@ class Recorder:
         return Step("write", getattr(call, "__name__", "step"))
 
 
+def _completed(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """With anything at all for what does not choose the way."""
+    _, *parameters = inspect.signature(function).parameters.values()
+    needed = {one.name for one in parameters if one.default is one.empty}
+    return {**{name: Anything() for name in needed}, **arguments}
+
+
 def outline(
     service: str, flow: str, arguments: dict[str, Any], conf: Any, answers: dict[str, Any] | None = None
 ) -> Outline:
@@ -200,6 +208,6 @@ def outline(
     for declared in anatomy.declared_flows(service):
         if declared.name == flow:
             recorder = Recorder(service, conf, answers)
-            declared.function(recorder, **arguments)
+            declared.function(recorder, **_completed(declared.function, arguments))
             return Outline(service, flow, declared.deadline, recorder.steps)
     raise LookupError(f"the {service} service has no flow {flow}")
