@@ -217,7 +217,10 @@ class Cluster:
         return {}
 
     def _image(self) -> dict[str, dict[str, Any]]:
-        return {"glance_store": {"filesystem_store_datadir": self._folder("images")}}
+        return {
+            "DEFAULT": {"node_staging_uri": f"file://{self._folder('staging')}"},
+            "glance_store": {"filesystem_store_datadir": self._folder("images")},
+        }
 
     def _network(self) -> dict[str, dict[str, Any]]:
         return {"DEFAULT": {"network_driver": "fake"}}

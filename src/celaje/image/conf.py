@@ -18,6 +18,12 @@ OPTIONS = {
             help="Bytes that one owner may store in all images, with an optional unit (B, KB, MB, GB, TB). "
             "0: no limit.",
         ),
+        cfg.StrOpt(
+            "node_staging_uri",
+            regex="^file:///.",
+            help="file:///folder for data that is staged and not imported yet, shared by all image APIs: an "
+            "import may run in any of them. Not set: staging below state_path, for a single one.",
+        ),
         cfg.IntOpt("image_member_quota", default=128, help="Members of an image; negative: no limit."),
         cfg.IntOpt("image_property_quota", default=128, help="Properties of an image; negative: no limit."),
         cfg.IntOpt("image_tag_quota", default=128, help="Tags of an image; negative: no limit."),

@@ -38,7 +38,9 @@ class ImageService(Service):
     def build_conductor(self) -> ImageConductor:
         web = self.web = Web(self.conf.import_filtering_opts)
         self.stores = open_stores(self.conf, self.ground.state, web)
-        self.staging = FileStore(self.ground.state / "staging", name="staging")
+        shared = self.conf.node_staging_uri
+        folder = Path(shared.removeprefix("file://")) if shared else self.ground.state / "staging"
+        self.staging = FileStore(folder, name="staging")
         self.uploads = Uploads(
             self.database, self.flows, f"{self.ground.host}/{self.boot}", self.conf.uploads.lease
         )
