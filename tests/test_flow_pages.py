@@ -1,4 +1,4 @@
-"""docs/flows says what the flows do: its pages are current, the reading fits the journals of flows that ran."""
+"""docs/flows says what the flows do: pages are current, the reading fits the journals of flows that ran."""
 
 import sys
 from pathlib import Path

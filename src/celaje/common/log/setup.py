@@ -74,6 +74,20 @@ class BoundedFile(logging.handlers.RotatingFileHandler):
 
     def __init__(self, path: str, size: int, count: int):
         super().__init__(path, maxBytes=size, backupCount=count, encoding="utf-8")
+        self._written = os.path.getsize(path)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As the base class, which formats each line twice and asks the file system for its size."""
+        try:
+            line = self.format(record) + "\n"
+            if self._written and self._written + len(line) > self.maxBytes:
+                self.doRollover()
+                self._written = 0
+            self.stream.write(line)
+            self.stream.flush()
+            self._written += len(line)
+        except Exception:
+            self.handleError(record)
 
     def _open(self) -> Any:
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_for_the_owner)

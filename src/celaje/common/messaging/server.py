@@ -165,7 +165,8 @@ class Server:
                 result = getattr(self._endpoint, envelope.method)(**envelope.arguments)
                 # Steps of flows are the story; reports and nudges are for those who look closer.
                 level = logging.INFO if asker.step and envelope.kind == CALL else logging.DEBUG
-                LOG.log(level, "%s done in %.1f ms", envelope.method, kept.seconds * 1000)
+                if LOG.isEnabledFor(level):
+                    LOG.log(level, f"{envelope.method} done in {kept.seconds * 1000:.1f} ms")
                 return Outcome(result, told=self._told(kept))
             except CelajeError as error:
                 if envelope.kind != CALL:

@@ -27,6 +27,9 @@ DELAY = 0.25
 _WAITING = 5000
 _AT_ONCE = 200
 
+# Old rows are deleted when a twentieth more than what is kept has come: not with every transaction.
+_SURPLUS = 20
+
 # Characters of an error's message that are kept, and of a path.
 _LONGEST_MESSAGE = 1000
 _LONGEST_PATH = 500
@@ -58,7 +61,7 @@ def request_table(metadata: MetaData) -> Table:
 
 
 class RequestJournal:
-    """`kept` rows at most stay in the table. `soon(delay, work)` runs the writing on a thread that may wait;
+    """`kept` rows stay in the table, and at most a twentieth more. `soon(delay, work)` runs the writing on a thread that may wait;
     `component` is the name under which the log tells of the requests."""
 
     def __init__(
@@ -80,6 +83,7 @@ class RequestJournal:
         # One writes at a time: who calls `write` finds everything written when it returns.
         self._writing = threading.Lock()
         self._called = False
+        self._since_cleaned = 0
         self.lost = 0
 
     def __call__(self, request: Request, status: int) -> None:
@@ -126,16 +130,12 @@ class RequestJournal:
         if request.error is not None:
             refusal = f": {type(request.error).__name__}: {request.error.message}"
         with context.using(request.context, self._component):
+            http = request.http
+            # One text instead of arguments: each of those would be looked through for secrets by itself.
             log.log(
                 level,
-                "%s %s%s -> %d in %.1f ms, %d SQL%s",
-                request.http.method,
-                request.http.root_path,
-                request.http.path,
-                status,
-                took * 1000,
-                statements,
-                refusal,
+                f"{http.method} {http.root_path}{http.path} -> {status} in {took * 1000:.1f} ms, "
+                f"{statements} SQL{refusal}",
             )
 
     def write(self) -> None:
@@ -162,6 +162,10 @@ class RequestJournal:
     def _write(self, tx: Transaction, rows: list[dict[str, Any]]) -> None:
         number = self._table.c.number
         tx.execute(insert(self._table), rows)
+        self._since_cleaned += len(rows)
+        if self._since_cleaned * _SURPLUS < self._kept:
+            return
+        self._since_cleaned = 0
         newest = tx.execute(select(func.max(number))).scalar() or 0
         tx.execute(delete(self._table).where(number <= newest - self._kept))
 
