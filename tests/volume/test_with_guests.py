@@ -87,6 +87,7 @@ class World:
             overrides={
                 "compute": {(None, "compute_driver"): "qemu"},
                 "volume": {
+                    (None, "quota_volumes"): 100,
                     (None, "enabled_backends"): ["near", "far"],
                     ("near", "volume_driver"): "file",
                     ("far", "volume_driver"): "nbd",

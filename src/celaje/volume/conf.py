@@ -105,6 +105,36 @@ OPTIONS: Options = {
         cfg.BoolOpt(
             "enable_force_upload", default=False, help="Volumes in use can be made into images with force."
         ),
+        cfg.StrOpt("backup_driver", default="file", help="Where backups are kept: file."),
+        cfg.StrOpt(
+            "backup_posix_path",
+            help="Folder of the backups; every volume worker needs it at the same path. Default: backups "
+            "below state_path.",
+        ),
+        cfg.IntOpt(
+            "backup_file_size",
+            default=52428800,
+            min=512,
+            help="Bytes of a volume that one object of a backup holds at most; a multiple of "
+            "backup_sha_block_size_bytes.",
+        ),
+        cfg.IntOpt(
+            "backup_sha_block_size_bytes",
+            default=32768,
+            min=512,
+            help="Bytes of the blocks that an incremental backup compares.",
+        ),
+        cfg.StrOpt(
+            "backup_compression_algorithm",
+            default="zlib",
+            help="How backups are compressed: zlib (gzip), bz2 (bzip2), none (off, no).",
+        ),
+        cfg.IntOpt(
+            "backup_worker_timeout",
+            default=86400,
+            min=1,
+            help="Seconds a conductor waits for a worker that makes or restores a backup.",
+        ),
         cfg.IntOpt(
             "attachment_wait_timeout",
             default=180,
@@ -146,6 +176,9 @@ OPTIONS: Options = {
         cfg.IntOpt("volume_disconnect_deadline", default=300, min=1, help="Seconds for detaching a volume."),
         cfg.IntOpt("snapshot_create_deadline", default=3600, min=1, help="Seconds for making a snapshot."),
         cfg.IntOpt("snapshot_delete_deadline", default=3600, min=1, help="Seconds for deleting a snapshot."),
+        cfg.IntOpt("backup_create_deadline", default=86400, min=1, help="Seconds for making a backup."),
+        cfg.IntOpt("backup_restore_deadline", default=86400, min=1, help="Seconds for restoring a backup."),
+        cfg.IntOpt("backup_delete_deadline", default=7200, min=1, help="Seconds for deleting a backup."),
         cfg.IntOpt("volume_reclaim_deadline", default=600, min=1, help="Seconds for ending a reservation."),
     ],
 }

@@ -169,6 +169,25 @@ class VolumeSizeExceedsLimit(errors.OverQuota):
     text = "Requested volume size {size}G is larger than maximum allowed limit {limit}G."
 
 
+class BackupLimitExceeded(errors.OverQuota):
+    text = "Maximum number of backups allowed ({allowed}) exceeded"
+
+
+class VolumeBackupSizeExceedsAvailableQuota(errors.OverQuota):
+    text = (
+        "Requested backup exceeds allowed Backup gigabytes quota. Requested {requested}G, quota is {quota}G "
+        "and {consumed}G has been consumed."
+    )
+
+
+class BackupNotFound(errors.NotFound):
+    text = "Backup {backup_id} could not be found."
+
+
+class InvalidBackup(errors.Invalid):
+    text = "Invalid backup: {reason}"
+
+
 class NoValidBackend(errors.NoValidHost):
     """`details['filters']`: which filter removed which back end, with which numbers."""
 

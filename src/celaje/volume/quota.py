@@ -49,7 +49,20 @@ class Quotas:
                     if suffix is not None:
                         used[what + suffix] += number
                         used["gigabytes" + suffix] += cost
+        used["backups"], used["backup_gigabytes"] = quotas.backups(tx, project_id)
         return used
+
+    def check_backup(self, tx: Transaction, project_id: str, size: int) -> None:
+        """Room for one more backup of a volume of `size`; an incremental one counts as much."""
+        quotas.lock(tx, project_id)
+        limits = self._limits(tx, project_id)
+        number, gib = quotas.backups(tx, project_id)
+        if 0 <= limits["backup_gigabytes"] < gib + size:
+            raise errors.VolumeBackupSizeExceedsAvailableQuota(
+                requested=size, quota=limits["backup_gigabytes"], consumed=gib
+            )
+        if 0 <= limits["backups"] < number + 1:
+            raise errors.BackupLimitExceeded(allowed=limits["backups"])
 
     def check_volume(
         self,

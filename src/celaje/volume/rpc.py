@@ -110,6 +110,25 @@ class VolumeWorkerMessages(Messages):
     def terminate_connection(self, volume: Row, connector: Row | None) -> None:
         """None: from all hosts."""
 
+    @call(timeout="backup_worker_timeout")
+    def create_backup(self, volume: Row, snapshot: Row | None, backup: Row, parent: Row | None) -> Row:
+        """The volume's data, or its snapshot's, to where backups are kept: {"object_count"}. `parent`: the
+        backup that this one adds to."""
+        raise NotImplementedError
+
+    @call(timeout="backup_worker_timeout")
+    def restore_backup(self, volume: Row, backup: Row) -> None:
+        """The backup's data into a volume that nobody has open; all or nothing."""
+
+    @call(timeout="backup_worker_timeout")
+    def delete_backup(self, backup: Row) -> None:
+        """Nothing happens when it is gone."""
+
+    @call(timeout="rpc_response_timeout")
+    def look_at_backup(self, backup: Row) -> Row:
+        """Whether its data is where backups are kept: {"size" in GiB, "object_count"}. Raises BackupLost."""
+        raise NotImplementedError
+
     @fanout(may_be_lost=True)
     def report_capabilities(self) -> None:
         """A scheduler that has just started asks all workers for their reports."""

@@ -10,7 +10,7 @@ from celaje.common.messaging.notifications import Notifier
 from celaje.common.service import Service
 from celaje.common.shared_fences import fences
 from celaje.common.wsgi import Api
-from celaje.volume import backends
+from celaje.volume import backends, backups
 from celaje.volume.api import build_api
 from celaje.volume.conductor import FLOWS, VolumeConductor
 from celaje.volume.conductor.notifications import VolumeNotifications
@@ -100,6 +100,7 @@ class VolumeService(Service):
             send_image=self._send_image,
             send_report=self.client(VolumeSchedulerMessages).update_capabilities,
             fences=fences(self.conf.coordination.backend_url, host),
+            archive=backups.open_archive(self.conf, self.ground.state),
         )
         self.workers[section] = worker
         self.serve(VolumeWorkerMessages, worker, server=host)

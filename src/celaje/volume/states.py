@@ -22,6 +22,7 @@ class Expiring(State):
 
 
 CREATE, DELETE, EXTEND = "volume.create", "volume.delete", "volume.extend"
+BACKUP, RESTORE = "backup.create", "backup.restore"
 RECLAIM, TERM = "volume.reclaim", "reservation_timeout"
 UPLOAD, RETYPE, MIGRATE = "volume.upload_image", "volume.retype", "volume.migrate"
 REVERT, REIMAGE, MANAGE = "volume.revert", "volume.reimage", "volume.manage"
@@ -47,11 +48,17 @@ VOLUME_STATES = [
     State("error_deleting", "may be deleted again"),
     State("error"),
     State("maintenance", "set by an operator"),
+    Passing("backing-up", "is copied", BACKUP, "backup_create_deadline", ("available", "in-use")),
+    Passing("restoring-backup", "", RESTORE, "backup_restore_deadline", "error_restoring"),
+    State("error_restoring", "its content is as it was before"),
     State("awaiting-transfer", "offered to another project"),
 ]
 
 # From where a deletion may start; with force from everywhere that no flow holds.
-DELETABLE = ("available", "error", "error_extending", "error_deleting", "error_managing")
+DELETABLE = (
+    *("available", "error", "error_extending", "error_deleting", "error_managing"),
+    "error_restoring",
+)
 STEADY = ("available", "reserved", "attaching", "in-use", "detaching")
 
 VOLUMES = StateTable(
@@ -82,6 +89,12 @@ VOLUMES = StateTable(
         ("downloading", "reserved"),
         ("managing", "available"),
         ("managing", "error_managing"),
+        ("available", "backing-up"),
+        ("in-use", "backing-up"),
+        *(("backing-up", goal) for goal in STEADY),
+        ("available", "restoring-backup"),
+        ("restoring-backup", "available"),
+        ("restoring-backup", "error_restoring"),
         ("available", "awaiting-transfer"),
         ("awaiting-transfer", "available"),
     ],
@@ -101,6 +114,7 @@ SNAPSHOTS = StateTable(
         ),
         Passing("restoring", "its volume is reverted to it", REVERT, "volume_revert_deadline", "available"),
         Passing("managing", "", "snapshot.manage", "volume_manage_deadline", "error"),
+        Passing("backing-up", "is copied", BACKUP, "backup_create_deadline", "available"),
         State("error_deleting"),
         State("error"),
     ],
@@ -111,11 +125,41 @@ SNAPSHOTS = StateTable(
         ("managing", "error"),
         ("creating", "available"),
         ("creating", "error"),
+        ("available", "backing-up"),
+        ("backing-up", "available"),
         ("available", "deleting"),
         ("error", "deleting"),
         ("error_deleting", "deleting"),
         ("deleting", "error_deleting"),
         ("deleting", "available"),
+    ],
+)
+
+BACKUPS = StateTable(
+    "backup",
+    [
+        Passing("creating", "", (BACKUP, "backup.import"), "backup_create_deadline", "error"),
+        State("available"),
+        Passing(
+            "restoring",
+            "into a volume, perhaps a new one",
+            (RESTORE, CREATE),
+            "backup_restore_deadline",
+            "available",
+        ),
+        Passing("deleting", "", "backup.delete", "backup_delete_deadline", "error_deleting"),
+        State("error_deleting", "may be deleted again"),
+        State("error"),
+    ],
+    [
+        ("creating", "available"),
+        ("creating", "error"),
+        ("available", "restoring"),
+        ("restoring", "available"),
+        ("available", "deleting"),
+        ("error", "deleting"),
+        ("error_deleting", "deleting"),
+        ("deleting", "error_deleting"),
     ],
 )
 

@@ -6,12 +6,15 @@ listens as `host@backend`.
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from celaje.common.errors import NotImplementedHere
 from celaje.common.fences import Fences
 from celaje.common.trail import watched
-from celaje.volume.drivers.base import VolumeDriver
+from celaje.volume.backups.archive import Archive, prefix_of
+from celaje.volume.backups.store import BackupLost
+from celaje.volume.drivers.base import GIB, VolumeDriver
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +25,7 @@ class Worker:
     """`fetch_image(image_id)` gives the image's local file as drivers want it: {"id", "disk_format",
     "path"}; `send_image(image, write)` has `write(path)` make a file and sends it to the image {"id",
     "disk_format"}. `send_report(host, zone, capabilities)` tells the schedulers. `fences`: those that it
-    shares with the back end's other workers."""
+    shares with the back end's other workers. `archive`: where its backups go."""
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Worker:
         fetch_image: Callable[[str], Row],
         send_image: Callable[[Row, Callable[[str], None]], None],
         send_report: Callable[..., None],
+        archive: Archive,
         fences: Fences | None = None,
     ):
         self.driver = driver
@@ -44,6 +48,7 @@ class Worker:
         self._send_image = send_image
         self._send_report = send_report
         self._fences = fences or Fences()
+        self._archive = archive
 
     def create_volume(self, volume: Row) -> Row:
         with self._fences.step(volume["id"]):
@@ -108,6 +113,33 @@ class Worker:
         with self._fences.step(volume["id"]):
             self._driver.terminate_connection(volume, connector)
 
+    def create_backup(self, volume: Row, snapshot: Row | None, backup: Row, parent: Row | None) -> Row:
+        with ExitStack() as stack:
+            stack.enter_context(self._fences.step(backup["id"]))
+            # The volume itself is held only until its content stands still.
+            with self._fences.step(volume["id"]):
+                content = stack.enter_context(self._driver.open_content(volume, snapshot))
+            manifest = self._archive.write(
+                _prefix(backup), backup["id"], volume["id"], content, _prefix(parent) if parent else None
+            )
+        return {"object_count": len(manifest.objects) + 2}
+
+    def restore_backup(self, volume: Row, backup: Row) -> None:
+        with self._fences.step(volume["id"]):
+            self._driver.replace_content(
+                volume, lambda target: self._archive.restore(_prefix(backup), target)
+            )
+
+    def delete_backup(self, backup: Row) -> None:
+        with self._fences.step(backup["id"]):
+            self._archive.store.remove(_prefix(backup))
+
+    def look_at_backup(self, backup: Row) -> Row:
+        manifest = self._archive.manifest(_prefix(backup))
+        if manifest.id != backup["id"]:
+            raise BackupLost(name=_prefix(backup), reason="it is another backup's")
+        return {"size": -(-manifest.size // GIB), "object_count": len(manifest.objects) + 2}
+
     def report_capabilities(self) -> None:
         """To the schedulers, now."""
         self._send_report(
@@ -117,3 +149,7 @@ class Worker:
     def details(self) -> Row:
         """What the worker tells the conductor with its sign of life: its pools, for the ledger."""
         return {"capabilities": self._driver.capabilities()}
+
+
+def _prefix(backup: Row) -> str:
+    return prefix_of(backup["container"], backup["id"])

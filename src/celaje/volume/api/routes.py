@@ -10,6 +10,8 @@ from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request, Route
 from celaje.volume.api import (
     attachments,
+    backup_records,
+    backups,
     clusters,
     encryptions,
     extensions,
@@ -148,6 +150,23 @@ _ATTACHMENTS = [
     Route("POST", "/attachments/{attachment_id}/action", "volume:attachment_complete", attachments.complete, 204, since=(3, 44), action="os-complete", schema=attachments.COMPLETE),
 ]
 
+_BACKUPS = [
+    Route("GET", "/backups", "backup:get_all", backups.index),
+    Route("POST", "/backups", "backup:create", backups.create, 202, until=(3, 42), schema=backups.CREATE),
+    Route("POST", "/backups", "backup:create", backups.create, 202, since=(3, 43), until=(3, 50), schema=backups.CREATE_3_43),
+    Route("POST", "/backups", "backup:create", backups.create, 202, since=(3, 51), schema=backups.CREATE_3_51),
+    Route("GET", "/backups/detail", "backup:get_all", backups.detail),
+    Route("POST", "/backups/import_record", "backup:backup-import", backup_records.import_, 201, schema=backup_records.IMPORT),
+    Route("GET", "/backups/{backup_id}", "backup:get", backups.show),
+    Route("PUT", "/backups/{backup_id}", "backup:update", backups.update, since=(3, 9), until=(3, 42), schema=backups.UPDATE),
+    Route("PUT", "/backups/{backup_id}", "backup:update", backups.update, since=(3, 43), schema=backups.UPDATE_3_43),
+    Route("DELETE", "/backups/{backup_id}", "backup:delete", backups.delete, 202),
+    Route("POST", "/backups/{backup_id}/restore", "backup:restore", backups.restore, 202, schema=backups.RESTORE),
+    Route("GET", "/backups/{backup_id}/export_record", "backup:export-import", backup_records.export),
+    Route("POST", "/backups/{backup_id}/action", "volume_extension:backup_admin_actions:reset_status", backups.reset_status, 202, action="os-reset_status", schema=backups.RESET_STATUS),
+    Route("POST", "/backups/{backup_id}/action", "volume_extension:backup_admin_actions:force_delete", backups.force_delete, 202, action="os-force_delete"),
+]
+
 _TYPES = [
     Route("GET", "/types", "volume_extension:type_get_all", types.index),
     Route("POST", "/types", "volume_extension:type_create", types.create, schema=types.CREATE),
@@ -284,6 +303,7 @@ _OF_PROJECTS = [
     *_ATTACHMENTS,
     *_TYPES,
     *_ENCRYPTIONS,
+    *_BACKUPS,
     *_QOS_SPECS,
     *_TRANSFERS,
     *_MANAGEABLE,

@@ -12,8 +12,9 @@ from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.api import images, lookup, schemas
 from celaje.volume.api.volume_view import VolumeView
-from celaje.volume.db import snapshots, types, volumes
-from celaje.volume.db.tables import BACKENDS
+from celaje.volume.db import backups, snapshots, types, volumes
+from celaje.volume.db.tables import BACKENDS, BACKUPS
+from celaje.volume.states import BACKUPS as BACKUP_STATES
 
 Row = dict[str, Any]
 
@@ -64,6 +65,12 @@ def create(request: Request) -> Row:
     return {"volume": view.brief(row, volume_type["name"], [])}
 
 
+def new_volume(request: Request, tx: Transaction, asked: Row) -> Row:
+    """A volume as `asked`, whose row and flow are written in the caller's transaction."""
+    request.authorize(rule="volume:create")
+    return _Wish(request, asked, None).write(tx)[0]
+
+
 class _Wish:
     """What was asked for, resolved step by step inside the unit."""
 
@@ -71,6 +78,8 @@ class _Wish:
         self.request = request
         self.asked = asked
         self.image = image
+        # GiB of the backup that it is made from.
+        self.least: int | None = None
         self.hints = request.body.get("OS-SCH-HNT:scheduler_hints") or {}
 
     def write(self, tx: Transaction) -> tuple[Row, Row]:
@@ -124,16 +133,38 @@ class _Wish:
             },
         )
         volumes.insert(tx, row)
+        if source["kind"] == "backup":
+            held = BACKUP_STATES.move(
+                tx,
+                BACKUPS,
+                source["backup"]["id"],
+                "restoring",
+                flow_id=row["flow_id"],
+                updated_at=clock.now(),
+            )
+            if not held:
+                raise errors.InvalidBackup(reason="Backup status must be available")
         return row, volume_type
 
     def _source(self, tx: Transaction) -> tuple[Row, Row | None]:
         """What the flow needs of the source, and the source's row with `host` and `bootable`."""
         snapshot_id, volume_id = self.asked.get("snapshot_id"), self.asked.get("source_volid")
-        given = [what for what in (snapshot_id, volume_id, self.image) if what]
+        backup_id = self.asked.get("backup_id")
+        given = [what for what in (snapshot_id, volume_id, self.image, backup_id) if what]
         if len(given) > 1:
             raise errors.InvalidInput(
-                reason="only one of image, snapshot and source volume can be what a volume is made from."
+                reason="only one of image, snapshot, backup and source volume can be what a volume is made "
+                "from."
             )
+        if backup_id:
+            backup = backups.get_of_project(tx, backup_id, lookup.scope_of(self.request))
+            if backup is None:
+                raise errors.BackupNotFound(backup_id=backup_id)
+            self.request.authorize(lookup.target(backup), "backup:get")
+            if backup["status"] != "available":
+                raise errors.InvalidBackup(reason="Backup status must be available")
+            self.least = backup["size"]
+            return {"kind": "backup", "backup": backups.for_worker(backup)}, None
         if snapshot_id:
             snapshot = lookup.snapshot(self.request, tx, snapshot_id, "volume:get_snapshot")
             if snapshot["status"] != "available":
@@ -159,7 +190,7 @@ class _Wish:
 
     def _size(self, source: Row, origin: Row | None) -> int:
         given = self.asked.get("size")
-        size = int(given) if given is not None else origin["size"] if origin else None
+        size = int(given) if given is not None else origin["size"] if origin else self.least
         if size is None or size < 1:
             raise errors.InvalidInput(
                 reason=f"Invalid volume size provided for create request: {given} (size argument must be an "
@@ -167,6 +198,10 @@ class _Wish:
             )
         if size > schemas.LARGEST_INTEGER:
             raise errors.InvalidInput(reason=f"Volume size {size} is too large.")
+        if self.least and size < self.least:
+            raise errors.InvalidInput(
+                reason=f"Volume size {size}GB cannot be smaller than the backup size {self.least}GB."
+            )
         if origin and size < origin["size"]:
             what = "snapshot" if source["kind"] == "snapshot" else "original volume"
             raise errors.InvalidInput(
@@ -224,7 +259,7 @@ def _refuse_what_is_not_there(asked: Row) -> None:
             "multiattach parameter has been removed. Use a volume type whose extra spec multiattach is "
             "'<is> True'."
         )
-    for name in ("group_id", "consistencygroup_id", "backup_id"):
+    for name in ("group_id", "consistencygroup_id"):
         if asked.get(name):
             raise NotFound(f"{name} {asked[name]} could not be found.")
 

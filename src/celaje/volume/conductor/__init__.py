@@ -6,8 +6,10 @@ from celaje.volume.conductor.connect_attachment import (
     initialize_connection,
     terminate_connection,
 )
+from celaje.volume.conductor.create_backup import create_backup, import_backup
 from celaje.volume.conductor.create_snapshot import create_snapshot
 from celaje.volume.conductor.create_volume import create_volume
+from celaje.volume.conductor.delete_backup import delete_backup
 from celaje.volume.conductor.delete_snapshot import delete_snapshot
 from celaje.volume.conductor.delete_volume import delete_volume
 from celaje.volume.conductor.disconnect_attachment import disconnect_attachment
@@ -17,11 +19,16 @@ from celaje.volume.conductor.migrate_volume import migrate_volume
 from celaje.volume.conductor.moving import remove_source
 from celaje.volume.conductor.reclaim import reclaim_attachment, reclaim_volume
 from celaje.volume.conductor.reimage_volume import reimage_volume
+from celaje.volume.conductor.restore_backup import restore_backup
 from celaje.volume.conductor.retype_volume import retype_volume
 from celaje.volume.conductor.revert_volume import revert_volume
 from celaje.volume.conductor.upload_volume import upload_volume
 
 FLOWS = [
+    create_backup,
+    import_backup,
+    delete_backup,
+    restore_backup,
     create_volume,
     delete_volume,
     extend_volume,

@@ -9,7 +9,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
-from celaje.volume.db import backends, messages, volumes
+from celaje.volume.db import backends, backups, messages, volumes
 from celaje.volume.db.tables import FLOWS, VOLUMES
 from celaje.volume.states import VOLUMES as STATES
 
@@ -21,6 +21,9 @@ def creation_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
     keeps its host, so that deleting it tries again."""
     volume_id = flow_row["arguments"]["volume_id"]
     values: Row = {} if _left_something(tx, flow_row["id"]) else {"host": None, "service_uuid": None}
+    source = flow_row["arguments"]["source"]
+    if source["kind"] == "backup":
+        backups.release(tx, source["backup"]["id"], flow_row["id"])
     moved = STATES.move(
         tx, VOLUMES, volume_id, "error", held_by=flow_row["id"], updated_at=clock.now(), **values
     )
@@ -80,7 +83,7 @@ def create_volume(run: Run, volume_id: str, request: Row, source: Row) -> None:
             run.step(worker.delete_volume, volume=volume)
             run.write(release_backend, volume_id, run.id)
             continue
-        run.done(volume_made, volume_id, run.id, kept)
+        run.done(volume_made, volume_id, run.id, kept, source)
         return
 
 
@@ -93,6 +96,10 @@ def _create(run: Run, worker: Any, volume: Row, source: Row) -> Row:
             return run.step(worker.create_volume_from_snapshot, volume=volume, snapshot=source["snapshot"])
         case "volume":
             return run.step(worker.create_cloned_volume, volume=volume, source=source["volume"])
+        case "backup":
+            kept = run.step(worker.create_volume, volume=volume)
+            run.step(worker.restore_backup, volume=volume, backup=source["backup"])
+            return kept
         case _:
             return run.step(worker.create_volume, volume=volume)
 
@@ -128,7 +135,9 @@ def begin_download(tx: Transaction, volume_id: str, flow_id: str) -> None:
     )
 
 
-def volume_made(tx: Transaction, volume_id: str, flow_id: str, kept: Row) -> None:
+def volume_made(tx: Transaction, volume_id: str, flow_id: str, kept: Row, source: Row) -> None:
+    if source["kind"] == "backup":
+        backups.release(tx, source["backup"]["id"], flow_id)
     now = clock.now()
     values = {key: kept[key] for key in ("provider_location", "provider_id") if kept.get(key)}
     STATES.move(

@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from celaje.common.db import Prepared, Transaction, serialise
-from celaje.volume.db.tables import QUOTAS, SNAPSHOTS, VOLUMES
+from celaje.volume.db.tables import BACKUPS, QUOTAS, SNAPSHOTS, VOLUMES
 
 DEFAULT_CLASS = "class:default"
 
@@ -31,6 +31,12 @@ _snapshots = Prepared(
     .group_by(SNAPSHOTS.c.volume_type_id)
 )
 
+_backups = Prepared(
+    select(func.count().label("number"), func.coalesce(func.sum(BACKUPS.c.size), 0).label("gib")).where(
+        BACKUPS.c.project_id == bindparam("project")
+    )
+)
+
 
 def lock(tx: Transaction, project_id: str) -> None:
     """Two requests of one project are counted one after the other."""
@@ -56,6 +62,12 @@ def usage(tx: Transaction, project_id: str) -> tuple[Counts, Counts]:
         for statement in (_volumes, _snapshots)
     )
     return volumes, snapshots
+
+
+def backups(tx: Transaction, project_id: str) -> tuple[int, int]:
+    """Number and GiB of backups."""
+    row = _backups.one(tx, project=project_id)
+    return (row["number"], int(row["gib"])) if row else (0, 0)
 
 
 def set_limit(tx: Transaction, owner: str, resource: str, hard_limit: int) -> None:

@@ -104,6 +104,40 @@ SNAPSHOTS = Table(
     Index(None, "name"),
 )
 
+BACKUPS = Table(
+    "backups",
+    METADATA,
+    _id(primary_key=True),
+    _id("volume_id", nullable=False),
+    _id("snapshot_id"),
+    # The backup that this one adds to.
+    _id("parent_id"),
+    Column("project_id", String(64), nullable=False),
+    Column("user_id", String(64)),
+    Column("name", String(255)),
+    Column("description", String(255)),
+    Column("size", Integer, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("fail_reason", Text),
+    Column("container", String(255), nullable=False),
+    Column("availability_zone", String(255)),
+    # Whose worker reaches its data.
+    Column("host", String(255)),
+    Column("object_count", Integer, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("encryption_key_id", String(36)),
+    # The moment whose data it is: the snapshot's, or its own creation.
+    Column("data_timestamp", Moment),
+    _id("flow_id"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "project_id", "size"),
+    Index(None, "created_at", "id"),
+    Index(None, "volume_id", "data_timestamp"),
+    Index(None, "parent_id"),
+)
+
 ATTACHMENTS = Table(
     "attachments",
     METADATA,

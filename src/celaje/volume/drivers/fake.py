@@ -6,7 +6,8 @@ holds: it refuses what does not fit.
 
 import contextlib
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -165,6 +166,33 @@ class FakeDriver(base.VolumeDriver):
         with self._acting("copy_volume_to_image", base.data_id(volume)) as identifier:
             _write_empty(path, self._find(identifier).size, disk_format)
 
+    @contextlib.contextmanager
+    def open_content(self, volume: base.Volume, snapshot: base.Snapshot | None = None) -> Iterator[Path]:
+        """The content's words, at the start of an otherwise empty disk."""
+        with self._acting("open_content", base.data_id(volume)) as identifier:
+            found: FakeVolume | FakeSnapshot | None = (
+                self._find(identifier)
+                if snapshot is None
+                else self.state.snapshots.get(base.checked(snapshot["id"]))
+            )
+            if found is None:
+                raise base.SnapshotMissing(snapshot_id=(snapshot or {})["id"])
+            words, size = found.content.encode(), found.size
+        with _scratch(size) as path:
+            with open(path, "rb+") as file:
+                file.write(words)
+            yield path
+
+    def replace_content(self, volume: base.Volume, write: Callable[[Path], Any]) -> None:
+        with self._acting("replace_content", base.data_id(volume)) as identifier:
+            size = self._find(identifier).size
+        with _scratch(size) as path:
+            write(path)
+            with open(path, "rb") as file:
+                words = file.read(65536).rstrip(b"\0").decode(errors="replace")
+        with self._acting("replace_content", base.data_id(volume)) as identifier:
+            self._find(identifier).content = words
+
     def list_volumes(self) -> list[dict[str, Any]]:
         self._take_rule("list_volumes", None)
         with self.state.reading():
@@ -233,3 +261,14 @@ def _write_empty(path: str, size: int, form: str) -> None:
         Path(path).write_bytes(disk_format.empty_qcow2(size * base.GIB))
     else:
         raise errors.NotImplementedHere(f"The simulated back end makes raw and qcow2 images, not {form}.")
+
+
+@contextlib.contextmanager
+def _scratch(size: int) -> Iterator[Path]:
+    path = Path(tempfile.gettempdir()) / f"celaje-fake-{clock.new_uuid()}"
+    try:
+        with open(path, "wb") as file:
+            file.truncate(size * base.GIB)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

@@ -50,6 +50,48 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_backends_host"), "backends", ["host"], unique=False)
     op.create_table(
+        "backups",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("volume_id", sa.String(length=36), nullable=False),
+        sa.Column("snapshot_id", sa.String(length=36), nullable=True),
+        sa.Column("parent_id", sa.String(length=36), nullable=True),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("description", sa.String(length=255), nullable=True),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("fail_reason", sa.Text(), nullable=True),
+        sa.Column("container", sa.String(length=255), nullable=False),
+        sa.Column("availability_zone", sa.String(length=255), nullable=True),
+        sa.Column("host", sa.String(length=255), nullable=True),
+        sa.Column("object_count", sa.Integer(), nullable=False),
+        sa.Column("metadata", Json(), nullable=False),
+        sa.Column("encryption_key_id", sa.String(length=36), nullable=True),
+        sa.Column("data_timestamp", Moment(), nullable=True),
+        sa.Column("flow_id", sa.String(length=36), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
+    )
+    op.create_index(op.f("ix_backups_created_at_backups_id"), "backups", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_backups_parent_id"), "backups", ["parent_id"], unique=False)
+    op.create_index(
+        op.f("ix_backups_project_id_backups_created_at_backups_id"),
+        "backups",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_backups_project_id_backups_size"), "backups", ["project_id", "size"], unique=False
+    )
+    op.create_index(
+        op.f("ix_backups_volume_id_backups_data_timestamp"),
+        "backups",
+        ["volume_id", "data_timestamp"],
+        unique=False,
+    )
+    op.create_table(
         "default_volume_types",
         sa.Column("project_id", sa.String(length=64), nullable=False),
         sa.Column("volume_type_id", sa.String(length=36), nullable=False),

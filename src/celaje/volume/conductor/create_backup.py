@@ -1,0 +1,98 @@
+"""Flows backup.create and backup.import: data goes to where backups are kept, or is found there."""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import CelajeError
+from celaje.common.flow import Run, flow
+from celaje.volume.db import attachments, messages
+from celaje.volume.db.tables import BACKUPS, SNAPSHOTS, VOLUMES
+from celaje.volume.states import BACKUPS as STATES
+from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
+from celaje.volume.states import VOLUMES as VOLUME_STATES
+
+Row = dict[str, Any]
+
+
+def creation_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
+    arguments = flow_row["arguments"]
+    backup_id = arguments["backup"]["id"]
+    _give_back(tx, flow_row["id"], arguments.get("volume"), arguments.get("snapshot"))
+    moved = STATES.move(
+        tx,
+        BACKUPS,
+        backup_id,
+        "error",
+        held_by=flow_row["id"],
+        fail_reason=error.message[:2000],
+        updated_at=clock.now(),
+    )
+    if moved:
+        messages.from_failure(
+            tx, flow_row, error, resource=("VOLUME_BACKUP", backup_id), action="013", detail="020"
+        )
+
+
+@flow("backup.create", deadline="backup_create_deadline", way_out=creation_failed)
+def create_backup(run: Run, backup: Row, volume: Row, snapshot: Row | None, parent: Row | None) -> None:
+    """`volume` is backing-up, or `snapshot` if the data is one's."""
+    worker = run.conductor.worker_of(volume)
+    run.undo(worker.delete_backup, backup=backup)
+    kept = run.step(worker.create_backup, volume=volume, snapshot=snapshot, backup=backup, parent=parent)
+    run.done(backup_made, run.id, backup["id"], {"volume": volume, "snapshot": snapshot}, kept)
+
+
+def backup_made(tx: Transaction, flow_id: str, backup_id: str, copied: Row, kept: Row) -> None:
+    _give_back(tx, flow_id, copied["volume"], copied["snapshot"])
+    STATES.move(
+        tx,
+        BACKUPS,
+        backup_id,
+        "available",
+        sources=("creating",),
+        held_by=flow_id,
+        object_count=kept["object_count"],
+        updated_at=clock.now(),
+    )
+
+
+def _give_back(tx: Transaction, flow_id: str, volume: Row | None, snapshot: Row | None) -> None:
+    """What was copied is in the state that it had, or that it has come to have meanwhile."""
+    if snapshot is not None:
+        SNAPSHOT_STATES.move(
+            tx, SNAPSHOTS, snapshot["id"], "available", sources=("backing-up",), held_by=flow_id
+        )
+    elif volume is not None:
+        status, attached = attachments.state_of(attachments.of_volume(tx, volume["id"]))
+        VOLUME_STATES.move(
+            tx,
+            VOLUMES,
+            volume["id"],
+            status,
+            sources=("backing-up",),
+            held_by=flow_id,
+            attach_status=attached,
+            updated_at=clock.now(),
+        )
+
+
+@flow("backup.import", deadline="backup_create_deadline", way_out=creation_failed)
+def import_backup(run: Run, backup: Row) -> None:
+    """The row is a record's; it becomes a backup when its data is there."""
+    found = run.step(run.conductor.worker.to(backup["host"]).look_at_backup, backup=backup)
+    run.done(backup_found, run.id, backup["id"], found)
+
+
+def backup_found(tx: Transaction, flow_id: str, backup_id: str, found: Row) -> None:
+    STATES.move(
+        tx,
+        BACKUPS,
+        backup_id,
+        "available",
+        sources=("creating",),
+        held_by=flow_id,
+        size=found["size"],
+        object_count=found["object_count"],
+        updated_at=clock.now(),
+    )

@@ -1,0 +1,44 @@
+"""Flow backup.restore: into a volume that is there. (Into a new one: volume.create with that source.)"""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.errors import CelajeError
+from celaje.common.flow import Run, flow
+from celaje.volume.db import backups, messages
+from celaje.volume.db.tables import VOLUMES
+from celaje.volume.states import VOLUMES as STATES
+
+Row = dict[str, Any]
+
+
+def restoring_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
+    """The volume has its old content: the driver replaces all or nothing."""
+    arguments = flow_row["arguments"]
+    volume_id = arguments["volume"]["id"]
+    backups.release(tx, arguments["backup"]["id"], flow_row["id"])
+    moved = STATES.move(
+        tx, VOLUMES, volume_id, "error_restoring", held_by=flow_row["id"], updated_at=clock.now()
+    )
+    if moved:
+        messages.from_failure(tx, flow_row, error, resource=("VOLUME", volume_id), action="015", detail="026")
+
+
+@flow("backup.restore", deadline="backup_restore_deadline", way_out=restoring_failed)
+def restore_backup(run: Run, backup: Row, volume: Row) -> None:
+    run.step(run.conductor.worker_of(volume).restore_backup, volume=volume, backup=backup)
+    run.done(backup_restored, run.id, backup["id"], volume["id"])
+
+
+def backup_restored(tx: Transaction, flow_id: str, backup_id: str, volume_id: str) -> None:
+    backups.release(tx, backup_id, flow_id)
+    STATES.move(
+        tx,
+        VOLUMES,
+        volume_id,
+        "available",
+        sources=("restoring-backup",),
+        held_by=flow_id,
+        updated_at=clock.now(),
+    )
