@@ -15,6 +15,7 @@ from typing import Any
 from celaje.common.messaging.errors import Killed
 from tests.cloud import Client, LabCloud, until
 from tests.crash.soundness import unfinished, until_quiet
+from tests.image.web_server import REACHABLE
 
 SERVICES = ("identity", "image", "placement", "network", "volume", "compute")
 
@@ -29,6 +30,7 @@ _EFFECTS = {
         "delete_volume", "extend_volume", "create_snapshot", "delete_snapshot", "initialize_connection",
         "terminate_connection",
     ),
+    "image": ("write", "delete"),
     "network": ("plug_port", "unplug_port", "update_network", "sync_router", "delete_router"),
 }  # fmt: skip
 
@@ -40,6 +42,10 @@ def overrides(state: Path) -> dict[str, dict[tuple[str | None, str], Any]]:
     found: dict[str, dict[tuple[str | None, str], Any]] = {
         name: {("flows", "poll_interval"): 0.1} for name in ("image", "network", "volume", "compute")
     }
+    image = found["image"]
+    image.update(REACHABLE)
+    image["glance_store", "enabled_backends"] = {"fast": "file", "cheap": "file", "web": "http"}
+    image["glance_store", "default_backend"] = "fast"
     found["volume"]["fake", "fake_state_path"] = str(state / "backend.json")
     found["volume"][None, "quota_volumes"] = 100
     found["network"]["network_fake", "state_path"] = str(state / "wires.json")
@@ -68,6 +74,8 @@ class Death:
         self._watch_driver("network", cloud.running["network"].worker.driver)
         for worker in cloud.running["volume"].workers.values():
             self._watch_driver("volume", worker.driver)
+        for store in cloud.running["image"].conductor.stores.values():
+            self._watch_driver("image", store)
 
     def _flow_at(self, service: str, where: str, flow: dict[str, Any]) -> None:
         """A nudge and the scan may find a flow at once; only the first of both threads counts, as only one

@@ -5,16 +5,21 @@ whether nothing at all has happened, which is right only where the caller got no
 behind, `Story.clear` must be able to delete.
 """
 
+import hashlib
 from typing import Any
 
 from tests.cloud import Answer, Client, until
 from tests.crash.lives import Lives
 from tests.crash.soundness import until_quiet
+from tests.image.web_server import WebServer
 
 NOVA = {"X-OpenStack-Nova-API-Version": "2.100"}
 CINDER = {"OpenStack-API-Version": "volume 3.71"}
 
 Made = dict[str, Any]
+
+# From the beginning, so that its thread is none of a cloud's.
+WEB = WebServer()
 
 
 class Story:
@@ -54,6 +59,29 @@ class Story:
         sent = self.image.request("PUT", f"/v2/images/{image['id']}/file", raw=b"\0" * 512, headers=octets)
         assert sent.status == 204, sent.body
         return image["id"]
+
+    def images(self) -> list[Made]:
+        found = self.image.get("/v2/images?limit=100").ok(200)["images"]
+        return sorted(found, key=lambda one: one["name"] != "tiny")
+
+    def new_image(self, data: bytes | None = None, stage: bytes | None = None) -> str:
+        body = {"name": "new", "disk_format": "raw", "container_format": "bare"}
+        image_id = self.image.post("/v2/images", body).ok(201)["id"]
+        octets = {"Content-Type": "application/octet-stream"}
+        for part, sent in (("file", data), ("stage", stage)):
+            if sent is not None:
+                path = f"/v2/images/{image_id}/{part}"
+                self.image.request("PUT", path, raw=sent, headers=octets).ok(204)
+        self.quiet() if data else None
+        return image_id
+
+    def show_image(self, image_id: str) -> Made | None:
+        answer = self.image.get(f"/v2/images/{image_id}")
+        return None if answer.status == 404 else answer.ok(200)
+
+    def ask_for_import(self, image_id: str, name: str, **more: Any) -> Answer:
+        body = {"method": {"name": name, **more.pop("method", {})}, **more}
+        return self.image.post(f"/v2/images/{image_id}/import", body)
 
     def network_id(self) -> str:
         return self.network.get("/v2.0/networks?name=private").ok()["networks"][0]["id"]
@@ -145,7 +173,11 @@ class Story:
         for volume in self.volumes():
             self.volume.delete(f"/v3/volumes/{volume['id']}", headers=CINDER).ok(202)
         self.quiet()
-        left = [*self.servers(), *self.snapshots(), *self.volumes()]
+        for image in self.images():
+            if image["name"] != "tiny":
+                assert self.image.delete(f"/v2/images/{image['id']}").status == 204, image
+        self.quiet()
+        left = [*self.servers(), *self.snapshots(), *self.volumes(), *self.images()[1:]]
         assert not left, f"what a user has deleted is still there: {left}"
 
 
@@ -391,12 +423,111 @@ class PlugInterface:
         return len(story.server(made["server"])["addresses"]["private"]) == 1
 
 
+class ImportStagedImage:
+    """Into two stores."""
+
+    before = "uploading"
+
+    def prepare(self, story: Story) -> Made:
+        return {"image": story.new_image(stage=b"staged" * 1000)}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.ask_for_import(made["image"], "glance-direct", all_stores=True)
+
+    def kept(self, story: Story, made: Made) -> None:
+        image = story.show_image(made["image"])
+        promise((image["status"], image["stores"]) == ("active", "fast,cheap"), "an active image", image)
+        data = story.image.get(f"/v2/images/{made['image']}/file").body
+        promise(hashlib.sha512(data).hexdigest() == image["os_hash_value"], "its data", len(data))
+
+    def never(self, story: Story, made: Made) -> bool:
+        image = story.show_image(made["image"])
+        if image["status"] == "uploading":
+            # The staged data waits for its import, as it may for a week: not what this looks at.
+            story.image.delete(f"/v2/images/{made['image']}").ok(204)
+        return image["status"] == self.before
+
+
+class ImportImageFromTheWeb(ImportStagedImage):
+    before = "queued"
+
+    def prepare(self, story: Story) -> Made:
+        WEB.pages["/image"] = b"web" * 1000
+        return {"image": story.new_image()}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        method = {"uri": f"{WEB.url}/image"}
+        return story.ask_for_import(made["image"], "web-download", method=method, all_stores=True)
+
+
+class CopyImage(ImportStagedImage):
+    def prepare(self, story: Story) -> Made:
+        return {"image": story.new_image(b"copied" * 1000)}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.ask_for_import(made["image"], "copy-image", stores=["cheap"])
+
+    def never(self, story: Story, made: Made) -> bool:
+        image = story.show_image(made["image"])
+        return (image["status"], image["stores"]) == ("active", "fast")
+
+
+class AddLocation(ImportImageFromTheWeb):
+    def act(self, story: Story, made: Made) -> Answer:
+        path = f"/v2/images/{made['image']}/locations"
+        return story.image.post(path, {"url": f"{WEB.url}/image"})
+
+    def kept(self, story: Story, made: Made) -> None:
+        image = story.show_image(made["image"])
+        found = (image["status"], image["stores"], image["os_hash_value"])
+        promise(
+            found == ("active", "web", hashlib.sha512(b"web" * 1000).hexdigest()), "an active image", image
+        )
+
+
+class ImportImageByTask:
+    def prepare(self, story: Story) -> Made:
+        WEB.pages["/image"] = b"web" * 1000
+        return {}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        given = {
+            "import_from": f"{WEB.url}/image",
+            "import_from_format": "raw",
+            "image_properties": {"name": "tasked"},
+        }
+        return story.image.post("/v2/tasks", {"type": "import", "input": given})
+
+    def kept(self, story: Story, made: Made) -> None:
+        found = [image["status"] for image in story.images() if image["name"] == "tasked"]
+        promise(found == ["active"], "one image", found)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return len(story.images()) == 1
+
+
+class DeleteImage:
+    def prepare(self, story: Story) -> Made:
+        return {"image": story.new_image(b"deleted" * 1000)}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.image.delete(f"/v2/images/{made['image']}")
+
+    def kept(self, story: Story, made: Made) -> None:
+        promise(story.show_image(made["image"]) is None, "deleted", story.show_image(made["image"]))
+
+    def never(self, story: Story, made: Made) -> bool:
+        image = story.show_image(made["image"])
+        return image is not None and image["status"] == "active"
+
+
 OPERATIONS = {
     one.__name__: one()
     for one in (
         CreateVolume, CreateVolumeFromImage, CreateServer, CreateServerOnVolume, Attach, Detach, Extend,
         ExtendAttached, DeleteServer, DeleteServerWithItsVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot,
-        Stop, PlugInterface,
+        Stop, PlugInterface, ImportStagedImage, ImportImageFromTheWeb, CopyImage, AddLocation,
+        ImportImageByTask, DeleteImage,
     )
 }  # fmt: skip
 

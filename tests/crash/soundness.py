@@ -12,7 +12,7 @@ from sqlalchemy import select
 from celaje.common.db import fetch_all
 from celaje.common.states import Passing
 from celaje.compute.db.tables import BLOCK_DEVICES, INTERFACES, SERVERS
-from celaje.image.db.tables import IMAGES
+from celaje.image.db.tables import IMAGES, LOCATIONS
 from celaje.image.states import IMAGE
 from celaje.network.db.tables import PORTS
 from celaje.placement.db.tables import ALLOCATIONS
@@ -98,6 +98,7 @@ class Look:
         self._ports()
         self._devices_and_attachments()
         self._volumes_at_the_driver()
+        self._images_in_the_stores()
         self._usage_shown()
         return self._problems
 
@@ -234,6 +235,24 @@ class Look:
                     one["attached_host"] for one in self.attachments.values() if one["volume_id"] == uuid
                 }
                 self._same(f"hosts that volume {uuid} is open to, attached", set(volume.connections), hosts)
+
+    def _images_in_the_stores(self) -> None:
+        """Every file is an image's, every active image has its data, and no other has any."""
+        places = rows(self.cloud, "image", LOCATIONS)
+        for name, store in self.cloud.running["image"].conductor.stores.items():
+            if not store.read_only:
+                known = {row["id"] for row in places if row["store"] == name}
+                self._same(f"data in store {name}, locations", {found for found, _ in store.list()}, known)
+        with_data = {row["image_id"] for row in places}
+        ready = {row["id"] for row in self.images if row["status"] in ("active", "deactivated")}
+        self._same("images with locations, active images", with_data, ready)
+        for row in self.images:
+            stores = [one["store"] for one in places if one["image_id"] == row["id"]]
+            self._same(
+                f"stores of image {row['id']}", set((row["stores"] or "").split(",")) - {""}, set(stores)
+            )
+            if row["os_hash_algo"] and not row["os_hash_value"]:
+                self._wrong(f"image {row['id']} has the name of a digest and no digest")
 
     def _usage_shown(self) -> None:
         owned = [*self.servers.values(), *self.volumes.values(), *self.snapshots.values()]

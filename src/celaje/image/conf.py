@@ -27,6 +27,12 @@ OPTIONS = {
         cfg.IntOpt("image_member_quota", default=128, help="Members of an image; negative: no limit."),
         cfg.IntOpt("image_property_quota", default=128, help="Properties of an image; negative: no limit."),
         cfg.IntOpt("image_tag_quota", default=128, help="Tags of an image; negative: no limit."),
+        cfg.BoolOpt(
+            "use_keystone_limits",
+            default=False,
+            help="Projects have identity's limits of image_size_total, image_stage_total (MiB), "
+            "image_count_total and image_count_uploading; without a registered limit they may have nothing.",
+        ),
         cfg.IntOpt("limit_param_default", default=25, min=1, help="Images on a page, if none are asked."),
         cfg.IntOpt("api_limit_max", default=1000, min=1, help="Most images on a page."),
         cfg.BoolOpt(

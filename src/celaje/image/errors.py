@@ -77,6 +77,12 @@ class StorageQuotaFull(errors.OverQuota):
     text = "The size of the data exceeds the limit. {remaining} bytes remaining."
 
 
+class ProjectOverLimit(errors.OverQuota):
+    """A limit of identity's."""
+
+    text = "Project {project} is over a limit for {resource}: limit {limit}, used {current}, asked {added}."
+
+
 class UploadLost(errors.CelajeError):
     """Who was sending the data has gone without a word."""
 

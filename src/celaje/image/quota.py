@@ -7,8 +7,10 @@ from typing import Any
 
 from celaje.common.db import Transaction, serialise
 from celaje.image.db import images
-from celaje.image.errors import LimitExceeded, StorageQuotaFull
+from celaje.image.errors import LimitExceeded, ProjectOverLimit, StorageQuotaFull
+from celaje.image.limits import UNLIMITED
 
+_MIB = 1 << 20
 _UNITS = {"B": 0, "KB": 10, "MB": 20, "GB": 30, "TB": 40}
 
 
@@ -38,6 +40,32 @@ def check_storage(tx: Transaction, conf: Any, owner: str | None, size: int) -> N
         serialise(tx, f"quota {owner}")
     if quota is not None and images.usage(tx, owner) + size > quota:
         raise StorageQuotaFull(remaining=max(0, quota - images.usage(tx, owner)))
+
+
+def enforce(tx: Transaction, limits: dict[str, int], owner: str | None, **more: int) -> None:
+    """Compare the owner's use with identity's limits of the named resources; the numbers are what comes to it
+    now. As Glance does it, what is on its way counts when it has come: a project may go over once."""
+    asked = {name: added for name, added in more.items() if limits[name] != UNLIMITED}
+    if not asked:
+        return
+    serialise(tx, f"quota {owner}")
+    used = usage(tx, owner)
+    for name, added in asked.items():
+        if used[name] + added > limits[name]:
+            raise ProjectOverLimit(
+                project=owner, resource=name, limit=limits[name], current=used[name], added=added
+            )
+
+
+def usage(tx: Transaction, owner: str | None) -> dict[str, int]:
+    """By resource of unified limits, counted from the rows."""
+    found = images.counted(tx, owner)
+    return {
+        "image_size_total": found["stored"] // _MIB,
+        "image_stage_total": found["staged"] // _MIB,
+        "image_count_total": found["images"],
+        "image_count_uploading": found["uploading"],
+    }
 
 
 def check_count(what: str, attempted: int, maximum: int) -> None:

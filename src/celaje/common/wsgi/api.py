@@ -50,6 +50,7 @@ class Api:
         malformed_body: str = "Malformed request body.",
         missing_body: str = "Malformed request body: a JSON body is missing.",
         lenient_media_types: tuple[str, ...] = (),
+        trailing_slash: bool = True,
     ):
         self.service = service
         self.routes = list(routes)
@@ -71,7 +72,8 @@ class Api:
         self.statements: Callable[[], int] = int
         self.component = f"{service_type}-api"
         self._app = falcon.App()
-        self._app.req_options.strip_url_path_trailing_slash = True
+        # Where a slash at the end is not ignored, /images/ names an image without an id: it is not found.
+        self._app.req_options.strip_url_path_trailing_slash = trailing_slash
         # Falcon has handlers of its own for its errors; ours speak the dialect.
         self._app.add_error_handler(Exception, self._lost)
         self._app.add_error_handler(falcon.HTTPError, self._lost)

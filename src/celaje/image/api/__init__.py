@@ -23,4 +23,5 @@ def build(service: "ImageService") -> Api:
         public_endpoint=conf.api.public_endpoint,
         max_body=conf.api.max_request_body_size,
         missing_body="Body expected in request.",
+        trailing_slash=False,
     )

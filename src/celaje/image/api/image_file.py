@@ -72,6 +72,7 @@ def _begin(
     if media != "application/octet-stream":
         raise UnsupportedMediaType(content_type=media or "(none)")
     size = _announced(request)
+    limits = service.limits.of(request.context.project_id)
 
     def unit(tx: Transaction) -> tuple[dict[str, Any], Upload, int]:
         image = access.load(tx, request, image_id, lock=True)
@@ -79,6 +80,9 @@ def _begin(
         missing = [name for name in ("disk_format", "container_format") if image[name] is None]
         if missing and flow == "image.upload":
             raise Invalid(f"Properties {', '.join(missing)} must be set prior to saving data.")
+        # Glance counts it against who asks.
+        total = "image_size_total" if flow == "image.upload" else "image_stage_total"
+        quota.enforce(tx, limits, request.context.project_id, **{total: 0, "image_count_uploading": 0})
         limit = quota.room(tx, service.conf, image["owner"])
         if size is not None and size > limit:
             raise TooLarge(f"The incoming image is too large: {size} bytes, at most {limit} are accepted.")

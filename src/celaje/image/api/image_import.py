@@ -47,7 +47,10 @@ def start(request: Request, image_id: str) -> None:
         raise Invalid(f"Unknown import method name '{name[:64]}'.")
     source = _SOURCES.get(name, lambda request: {})(request)
 
+    limits = service.limits.of(request.context.project_id)
+
     def unit(tx: Transaction) -> None:
+        quota.enforce(tx, limits, request.context.project_id, image_size_total=0)
         image = access.load(tx, request, image_id, lock=True)
         access.enforce(request, image, "copy_image" if name == "copy-image" else "modify_image")
         _refuse_state(image, name)
@@ -140,7 +143,9 @@ def _copy(tx: Transaction, request: Request, image: Row, stores: list[str]) -> N
     if request.body.get("all_stores"):
         stores = [name for name in stores if name not in there]
         if not stores:
-            return  # every store has it
+            # Every store has it: whoever watches the copy is told that nothing is left.
+            images.note_import(tx, image["id"], importing_to_stores="", failed_import="")
+            return
     for name in stores:
         if name in there:
             raise Conflict(f"Image is already present at store '{name}'")

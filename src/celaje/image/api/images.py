@@ -34,8 +34,10 @@ def create(request: Request) -> Response:
     named = request.body.get("locations")
     changes = [patch.Change("replace", "locations", named)] if named else []
     known = locations.measured(request, changes)
+    limits = request.service.limits.of(image["owner"])
 
     def unit(tx: Transaction) -> Row:
+        quota.enforce(tx, limits, image["owner"], image_count_total=1)
         images.insert(tx, image)
         for change in changes:
             locations.apply(tx, request, image, change, known)

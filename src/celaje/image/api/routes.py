@@ -46,6 +46,7 @@ def build(conf: Any) -> list[Route]:
         Route("GET", "/v2/info/import", "default", info.import_methods),
         Route("GET", "/v2/info/stores", "default", stores.index),
         Route("GET", "/v2/info/stores/detail", "stores_info_detail", stores.detail),
+        Route("GET", "/v2/info/usage", "default", info.usage),
         Route("GET", "/v2/images", "get_images", images.index),
         row("POST", "/v2/images", "add_image", images.create, status=201, schema=schemas.create_body(conf)),
         row("GET", _IMAGE, "get_image", images.show),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from celaje.common import clock
 from celaje.common.db import DuplicateRow, Transaction
@@ -188,6 +188,28 @@ def locations(tx: Transaction, ids: list[str]) -> list[Row]:
 def usage(tx: Transaction, owner: str | None) -> int:
     """Bytes that an owner's images hold, counted from the rows."""
     return int(tx.execute(_USAGE, {"owner": owner}).scalar() or 0)
+
+
+def counted(tx: Transaction, owner: str | None) -> dict[str, int]:
+    """What an owner has: bytes `stored` (each copy counts) and `staged`, number of `images`, and of those
+    that are `uploading`."""
+    mine = IMAGES.c.owner == owner
+    copies = select(func.coalesce(func.sum(IMAGES.c.size), 0)).select_from(
+        LOCATIONS.join(IMAGES, IMAGES.c.id == LOCATIONS.c.image_id)
+    )
+    on_its_way = IMAGES.c.status.in_(("saving", "uploading", "importing"))
+    numbers = select(
+        func.count(),
+        func.coalesce(func.sum(case((on_its_way, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((IMAGES.c.status == "uploading", IMAGES.c.size), else_=0)), 0),
+    ).where(mine)
+    found: tuple[int, ...] = tuple(tx.execute(numbers).one())
+    return {
+        "stored": int(tx.execute(copies.where(mine)).scalar() or 0),
+        "images": found[0],
+        "uploading": int(found[1]),
+        "staged": int(found[2] or 0),
+    }
 
 
 def delete(tx: Transaction, image_id: str) -> None:
