@@ -34,6 +34,28 @@ def test_operations_are_routes_with_their_versions_joined():
     assert (one["since"], one["until"]) == (None, None)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_joined_routes_are_all_routes(service):
+    """Two paths that differ by the project alone are shown as one; nothing else is left out."""
+    rows = anatomy.operations(service)
+    joined = inspect._joined(rows)
+    shown = set()
+    for row in joined:
+        for path in (
+            row["path"].replace("[/{project_id}]", ""),
+            row["path"].replace("[", "").replace("]", ""),
+        ):
+            shown.add((row["method"], path, row["action"]))
+    assert shown == {(row["method"], row["path"], row["action"]) for row in rows}
+    resources = [row["resource"] for row in joined]
+    assert len([one for one, _ in inspect.groupby(resources)]) == len(set(resources))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_flow_is_about_is_no_description_of_its_arguments(service):
+    assert not [row["flow"] for row in anatomy.flows(service) if row["about"].startswith("`")]
+
+
 @pytest.mark.parametrize("table", list(anatomy.TABLES))
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_it_fits_into_a_terminal(monkeypatch, capsys, table, width):

@@ -122,7 +122,7 @@ def flows(service: str) -> list[Row]:
             "version": flow.version,
             "deadline": flow.deadline,
             "default": options[flow.deadline].default if flow.deadline in options else flow.deadline,
-            "about": _first_sentence(_words(flow.function)),
+            "about": _first_sentence(_about_flow(flow)),
             "where": flow.function.__module__,
         }
         for flow in declared
@@ -213,6 +213,16 @@ def _words(thing: Any) -> str:
     if own or isinstance(thing, type):
         return own
     return inspect.cleandoc(importlib.import_module(thing.__module__).__doc__ or "")
+
+
+def _about_flow(flow: Any) -> str:
+    """What its docstring says it does, or its file's where that only speaks of arguments."""
+    own = inspect.cleandoc(flow.function.__doc__ or "")
+    if own and not own.startswith("`"):
+        return own
+    text = inspect.cleandoc(importlib.import_module(flow.function.__module__).__doc__ or "")
+    words = " ".join(text.split()).removeprefix(f"Flow {flow.name}").lstrip(":. ")
+    return words[:1].upper() + words[1:]
 
 
 def _first_sentence(text: str) -> str:

@@ -39,8 +39,40 @@ def command(table: str, service: str | None, as_json: bool) -> None:
         if rows or service:
             noun = _NOUNS[table] if len(rows) != 1 else _NOUNS[table].removesuffix("s")
             click.echo(f"\n{terminal.bold(name)}  {terminal.dim(f'{len(rows)} {noun}')}")
-            _print(table, anatomy.operations(name) if table == "routes" else rows)
+            _print(table, _joined(anatomy.operations(name)) if table == "routes" else rows)
     click.echo("")
+
+
+_PROJECT = "/{project_id}"
+
+
+def _joined(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By resource; rows that differ only in whether the project stands in the path as one."""
+    keys = {_key(row) for row in rows}
+    found = []
+    for row in rows:
+        version, slash, after = row["path"][1:].partition("/")
+        # Right behind the version it is the caller's own; elsewhere it is what the request is about.
+        if f"/{after}".startswith(f"{_PROJECT}/"):
+            without = f"/{version}{f'/{after}'.removeprefix(_PROJECT)}"
+            if _key({**row, "path": without}) in keys:
+                continue
+        both = _key({**row, "path": f"/{version}{_PROJECT}/{after}"}) in keys if slash else False
+        path = f"/{version}[{_PROJECT}]/{after}" if both else row["path"]
+        found.append({**row, "path": path, "resource": _resource(row["path"])})
+    order = list(dict.fromkeys(row["resource"] for row in found))
+    return sorted(found, key=lambda row: order.index(row["resource"]))
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["method"], row["path"], row["action"], row["since"], row["until"]
+
+
+def _resource(path: str) -> str:
+    """The first word that is neither a version nor an id: `volumes` of /v3/volumes/{volume_id}."""
+    words = [word for word in path.split("/") if word and not word.startswith("{")]
+    named = [word for word in words if not (word[0] == "v" and word[1:2].isdigit())]
+    return named[0] if named else "versions"
 
 
 def _print(table: str, rows: list[dict[str, Any]]) -> None:
@@ -84,7 +116,7 @@ def _filter(row: dict[str, Any]) -> tuple[str, ...]:
 
 # table -> (what its rows are grouped by, headers, how many cells lead a row that takes several lines, cells)
 _SHAPES: dict[str, tuple[str, tuple[str, ...], int, Cells]] = {
-    "routes": ("", ("method", "path", "versions", "rule"), 2, _route),
+    "routes": ("resource", ("method", "path", "versions", "rule"), 2, _route),
     "rpc": ("topic", ("kind", "since", "timeout", "message"), 1, _message),
     "states": ("resource", ("state", "owner", "deadline", "way out", "about"), 1, _state),
     "flows": ("", ("flow", "version", "deadline", "option", "about"), 1, _flow),
