@@ -327,7 +327,7 @@ class Cluster:
         children = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text()
         return [node.process.pid, *(int(word) for word in children.split())]
 
-    def signal(self, node: Node | str, number: signal.Signals) -> None:
+    def send_signal(self, node: Node | str, number: signal.Signals) -> None:
         for pid in self.pids(node):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -336,7 +336,7 @@ class Cluster:
         """kill -9 of all that it is made of."""
         node = self.nodes[node] if isinstance(node, str) else node
         pids = self.pids(node)
-        self.signal(node, signal.SIGKILL)
+        self.send_signal(node, signal.SIGKILL)
         assert node.process is not None
         node.process.wait(10)
         self.until(lambda: not any(alive(pid) for pid in pids), 10, f"the end of {node.name}")
@@ -362,6 +362,47 @@ class Cluster:
             rabbitmq.stop(self.broker)
         if hasattr(self, "database"):
             DATABASES[self.kind].stop(self.database)
+
+    # Faults of the servers.
+
+    def restart_database(self, pause: float) -> None:
+        """A crash, and recovery after it."""
+        server = DATABASES[self.kind]
+        server.kill(self.database)
+        time.sleep(pause)
+        self.database = server.start(self.folder / self.kind, self.database.port)
+
+    def cut_sessions(self) -> None:
+        """Every connection to the databases but this one."""
+        engine = sqlalchemy.create_engine(
+            DATABASES[self.kind].url(self.database),
+            isolation_level="AUTOCOMMIT",
+            poolclass=sqlalchemy.NullPool,
+        )
+        with engine.connect() as session:
+            if self.kind == "postgresql":
+                cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                session.execute(sqlalchemy.text(f"{cut} AND backend_type = 'client backend'"))
+                return
+            mine = session.execute(sqlalchemy.text("SELECT CONNECTION_ID()")).scalar()
+            query = "SELECT id FROM information_schema.processlist WHERE command <> 'Daemon'"
+            for (number,) in session.execute(sqlalchemy.text(query)).all():
+                if number != mine:
+                    with contextlib.suppress(sqlalchemy.exc.DBAPIError):
+                        session.execute(sqlalchemy.text(f"KILL {int(number)}"))
+
+    def signal_balancer(self, number: signal.Signals) -> None:
+        os.kill(self.balancer.pid, number)
+        self.until(lambda: not alive(self.balancer.pid), 10, "HAProxy's end")
+
+    def slow_backend(self, operation: str | None, latency: float = 0.0) -> None:
+        """The simulated back end's `operation` takes so long from now on; None: all are quick again."""
+        from celaje.volume.drivers.fake_state import FakeBackendState
+
+        state = FakeBackendState(self.folder / "backend.json")
+        state.clear_rules()
+        if operation:
+            state.add_rules([{"operation": operation, "latency": latency}])
 
     # What is seen of it.
 
