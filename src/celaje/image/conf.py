@@ -2,7 +2,7 @@
 
 from oslo_config import cfg
 
-from celaje.image import web
+from celaje.image import cache, web
 from celaje.image.stores import file, opening
 
 _HOUR = 3600
@@ -27,6 +27,7 @@ OPTIONS = {
         cfg.IntOpt("image_member_quota", default=128, help="Members of an image; negative: no limit."),
         cfg.IntOpt("image_property_quota", default=128, help="Properties of an image; negative: no limit."),
         cfg.IntOpt("image_tag_quota", default=128, help="Tags of an image; negative: no limit."),
+        *cache.OPTIONS,
         cfg.BoolOpt(
             "use_keystone_limits",
             default=False,
@@ -106,6 +107,13 @@ OPTIONS = {
             "extra_properties",
             default=["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"],
             help="Beginnings of the names of properties that glance-download copies.",
+        ),
+    ],
+    "paste_deploy": [
+        cfg.StrOpt(
+            "flavor",
+            default="keystone",
+            help="As Glance names its pipelines: with caching or cachemanagement there is an image cache.",
         ),
     ],
     "task": [

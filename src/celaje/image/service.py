@@ -8,6 +8,7 @@ from pathlib import Path
 from celaje.common.service import Service
 from celaje.common.wsgi import Api
 from celaje.image import conf as image_conf
+from celaje.image.cache import ImageCache
 from celaje.image.conductor import FLOWS
 from celaje.image.conductor.conductor import ImageConductor
 from celaje.image.conductor.reconciliation import reconcile
@@ -42,6 +43,11 @@ class ImageService(Service):
         shared = self.conf.node_staging_uri
         folder = Path(shared.removeprefix("file://")) if shared else self.ground.state / "staging"
         self.staging = FileStore(folder, name="staging")
+        self.cache: ImageCache | None = None
+        if "cach" in self.conf.paste_deploy.flavor:
+            folder = Path(self.conf.image_cache_dir or self.ground.state / "image-cache")
+            size = self.conf.image_cache_max_size
+            self.cache = ImageCache(self.database, folder, self.ground.host, size, self.stores.read)
         self.uploads = Uploads(
             self.database, self.flows, f"{self.ground.host}/{self.boot}", self.conf.uploads.lease
         )
@@ -81,6 +87,14 @@ class ImageService(Service):
         self.periodic.every(lease / 3, self.uploads.renew)
         self.periodic.every(lease / 3, self.uploads.reap, at_once=True)
         self.periodic.every(self.conf.uploads.reconcile_interval, self.reconcile, at_once=True)
+        if self.cache is not None:
+            self.cache.start()
+            self.periodic.every(self.conf.uploads.reconcile_interval, self.cache.drop_lost)
+
+    def stop(self, grace: float = 10.0) -> None:
+        if self.cache is not None:
+            self.cache.stop()
+        super().stop(grace)
 
     def reconcile(self) -> list[str]:
         """Compare the stores with the rows; returns the locations that no row knew."""

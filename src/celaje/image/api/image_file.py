@@ -1,13 +1,11 @@
 """An image's data: PUT (to the store, or staged for an import) and GET, and where it lies."""
 
-import logging
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urldefrag
 
 from celaje.common.db import Transaction
-from celaje.common.errors import CelajeError, Invalid, TooLarge, Unavailable, UnsupportedMediaType
+from celaje.common.errors import Invalid, TooLarge, UnsupportedMediaType
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.broken_off import broken_off
 from celaje.image import quota
@@ -16,8 +14,6 @@ from celaje.image.db import images
 from celaje.image.errors import NotAllowed, RangeNotSatisfiable
 from celaje.image.stores.base import Reading, Store
 from celaje.image.uploads import Checked, Upload
-
-log = logging.getLogger(__name__)
 
 _CHUNK = 256 * 1024
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -156,7 +152,7 @@ def download(request: Request, image_id: str) -> Response:
     size = image["size"]
     part = None if size is None else _range(request, size)
     offset, length = part or (0, size)
-    reading = _read(request.service, locations, offset, length if part else None)
+    reading = _read(request.service, image["id"], locations, offset, length if part else None)
     headers = {"Accept-Ranges": "bytes"}
     if reading.length is not None:
         headers["Content-Length"] = str(reading.length)
@@ -172,23 +168,18 @@ def download(request: Request, image_id: str) -> Response:
     )
 
 
-def by_weight(service: Any, locations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The locations whose store is there, the weightiest store's first, else in the image's order."""
-    stores = service.stores.by_name
-    known = [row for row in locations if row["store"] in stores]
-    return sorted(known, key=lambda row: -stores[row["store"]].weight)
-
-
-def _read(service: Any, locations: list[dict[str, Any]], offset: int, length: int | None) -> Reading:
-    """From the first location that gives it: a store that is away must not hide another's copy."""
-    problem: CelajeError | OSError | None = None
-    for row in by_weight(service, locations):
-        try:
-            return service.stores.by_name[row["store"]].read(urldefrag(row["url"])[0], offset, length)
-        except (CelajeError, OSError) as error:
-            log.warning("store %s does not give %s: %s", row["store"], row["url"], error)
-            problem = error
-    raise Unavailable("None of the stores that hold the image's data gives it.") from problem
+def _read(
+    service: Any, image_id: str, locations: list[dict[str, Any]], offset: int, length: int | None
+) -> Reading:
+    cache = service.cache
+    if cache is None:
+        return service.stores.read(locations, offset, length)
+    cached = cache.read(image_id, offset, length)
+    if cached is not None:
+        return cached
+    if service.stores.remote(locations):
+        cache.queue(image_id)
+    return service.stores.read(locations, offset, length)
 
 
 def _range(request: Request, size: int) -> tuple[int, int] | None:

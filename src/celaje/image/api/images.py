@@ -12,7 +12,7 @@ from celaje.common.errors import Forbidden
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.validation import refusal
 from celaje.image import filters, patch, quota
-from celaje.image.api import access, image_file, info, locations, schemas
+from celaje.image.api import access, info, locations, schemas
 from celaje.image.api.view import image_view
 from celaje.image.db import image_list, images, uploads
 from celaje.image.errors import ImageNotFound, NotAllowed
@@ -135,7 +135,7 @@ def _places(tx: Transaction, request: Request, image: Row) -> tuple[str | None, 
 
 def _chosen(request: Request, found: list[Row]) -> tuple[str | None, list[Row] | None]:
     conf = request.service.conf
-    best = image_file.by_weight(request.service, found)
+    best = request.service.stores.by_weight(found)
     direct = best[0]["url"] if conf.show_image_direct_url and best else None
     return direct, [locations.view(row) for row in found] if conf.show_multiple_locations else None
 
@@ -258,3 +258,5 @@ def delete(request: Request, image_id: str) -> None:
             )
 
     service.database.write(unit)
+    if service.cache is not None:
+        service.cache.remove(image_id)

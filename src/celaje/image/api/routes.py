@@ -6,6 +6,7 @@ from celaje.common.wsgi import Route
 from celaje.image import patch
 from celaje.image.api import (
     actions,
+    cache,
     image_file,
     image_import,
     images,
@@ -46,6 +47,10 @@ def build(conf: Any) -> list[Route]:
         Route("GET", "/v2/info/import", "default", info.import_methods),
         Route("GET", "/v2/info/stores", "default", stores.index),
         Route("GET", "/v2/info/stores/detail", "stores_info_detail", stores.detail),
+        Route("GET", "/v2/cache", "cache_list", cache.index),
+        Route("DELETE", "/v2/cache", "cache_delete", cache.clear, status=204),
+        Route("PUT", "/v2/cache/{image_id}", "cache_image", cache.queue, status=202, body="none"),
+        Route("DELETE", "/v2/cache/{image_id}", "cache_delete", cache.delete, status=204),
         Route("GET", "/v2/info/usage", "default", info.usage),
         Route("GET", "/v2/images", "get_images", images.index),
         row("POST", "/v2/images", "add_image", images.create, status=201, schema=schemas.create_body(conf)),

@@ -5,10 +5,12 @@ from typing import Any
 
 from celaje.common.wsgi import Request, Response
 
-#: What each version brought. 2.14 and 2.16 are about the image cache, which is not served here.
+#: What each version brought. 2.14 and 2.16 are shown where there is an image cache.
 HISTORY = {
     "2.17": "locations of an image, for services",
+    "2.16": "the cache shows and clears what waits",
     "2.15": "the stores in detail",
+    "2.14": "the image cache",
     "2.13": "a store per upload, import to several stores",
     "2.12": "hidden images can be asked for together with others",
     "2.11": "import into all stores",
@@ -26,6 +28,9 @@ HISTORY = {
 }
 
 
+_OF_THE_CACHE = ("2.14", "2.16")
+
+
 def _document(request: Request) -> dict[str, Any]:
     href = f"{request.base_url}/v2/"
     newest = next(iter(HISTORY))
@@ -37,6 +42,7 @@ def _document(request: Request) -> dict[str, Any]:
                 "links": [{"rel": "self", "href": href}],
             }
             for number in HISTORY
+            if number not in _OF_THE_CACHE or request.service.cache is not None
         ]
     }
 

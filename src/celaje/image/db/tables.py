@@ -156,3 +156,17 @@ ASSOCIATIONS = Table(
     Column("updated_at", Moment, nullable=False),
     Index(None, "name"),
 )
+
+# The image cache of each host: `cached` False while an image only waits to be fetched.
+CACHE = Table(
+    "image_cache",
+    METADATA,
+    Column("host", String(255), primary_key=True),
+    Column("image_id", String(36), primary_key=True),
+    Column("cached", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("hits", Integer, nullable=False),
+    Column("last_accessed", Moment, nullable=False),
+    Column("last_modified", Moment, nullable=False),
+    Index(None, "host", "last_accessed"),
+)

@@ -4,20 +4,24 @@ Without `enabled_backends` there is one, "file", beside which images may lie on 
 name is a store with a section of its own, and clients choose among them.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urldefrag
 
 from oslo_config import cfg
 
 from celaje.common.conf import Configuration
-from celaje.common.errors import ConfigurationError
+from celaje.common.errors import CelajeError, ConfigurationError, Unavailable
 from celaje.image.stores import file
-from celaje.image.stores.base import Store
+from celaje.image.stores.base import Reading, Store
 from celaje.image.stores.file import FileStore
 from celaje.image.stores.http import HttpStore
 from celaje.image.web import Web
+
+log = logging.getLogger(__name__)
 
 _COMMON = [
     cfg.StrOpt("store_description", default="", help="What /info/stores says of the store."),
@@ -89,6 +93,26 @@ class Stores:
     def accepting(self, url: str) -> Store | None:
         """The store in which a client may say that data lies at `url`."""
         return next((store for store in self.by_name.values() if store.accepts(url)), None)
+
+    def by_weight(self, locations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The locations whose store is there, the weightiest store's first, else in the image's order."""
+        known = [row for row in locations if row["store"] in self.by_name]
+        return sorted(known, key=lambda row: -self.by_name[row["store"]].weight)
+
+    def read(self, locations: list[dict[str, Any]], offset: int = 0, length: int | None = None) -> Reading:
+        """From the first location that gives it: a store that is away must not hide another's copy."""
+        problem: CelajeError | OSError | None = None
+        for row in self.by_weight(locations):
+            try:
+                return self.by_name[row["store"]].read(urldefrag(row["url"])[0], offset, length)
+            except (CelajeError, OSError) as error:
+                log.warning("store %s does not give %s: %s", row["store"], row["url"], error)
+                problem = error
+        raise Unavailable("None of the stores that hold the image's data gives it.") from problem
+
+    def remote(self, locations: list[dict[str, Any]]) -> bool:
+        """Whether no file of this host holds the data."""
+        return not any(self.by_name[row["store"]].path(row["url"]) for row in self.by_weight(locations))
 
     def ordered(self, names: list[str]) -> list[str]:
         """Without repetitions, the weightiest first."""

@@ -78,6 +78,23 @@ def upgrade() -> None:
     op.create_index(op.f("ix_flows_resource_id"), "flows", ["resource_id"], unique=False)
     op.create_index(op.f("ix_flows_waiting_on"), "flows", ["waiting_on"], unique=False)
     op.create_table(
+        "image_cache",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("image_id", sa.String(length=36), nullable=False),
+        sa.Column("cached", sa.Boolean(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("hits", sa.Integer(), nullable=False),
+        sa.Column("last_accessed", Moment(), nullable=False),
+        sa.Column("last_modified", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("host", "image_id", name=op.f("pk_image_cache")),
+    )
+    op.create_index(
+        op.f("ix_image_cache_host_image_cache_last_accessed"),
+        "image_cache",
+        ["host", "last_accessed"],
+        unique=False,
+    )
+    op.create_table(
         "image_locations",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("image_id", sa.String(length=36), nullable=False),
