@@ -83,6 +83,8 @@ class BoundedFile(logging.handlers.RotatingFileHandler):
             if self._written and self._written + len(line) > self.maxBytes:
                 self.doRollover()
                 self._written = 0
+            if self.stream is None:  # closed by a roll-over that failed
+                self.stream = self._open()
             self.stream.write(line)
             self.stream.flush()
             self._written += len(line)

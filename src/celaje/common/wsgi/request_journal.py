@@ -61,8 +61,8 @@ def request_table(metadata: MetaData) -> Table:
 
 
 class RequestJournal:
-    """`kept` rows stay in the table, and at most a twentieth more. `soon(delay, work)` runs the writing on a thread that may wait;
-    `component` is the name under which the log tells of the requests."""
+    """`kept` rows stay in the table, and at most a twentieth more. `soon(delay, work)` runs the writing on
+    a thread that may wait; `component` is the name under which the log tells of the requests."""
 
     def __init__(
         self,
