@@ -28,9 +28,10 @@ _EFFECTS = {
     "volume": (
         "create_volume", "create_volume_from_image", "create_volume_from_snapshot", "create_cloned_volume",
         "delete_volume", "extend_volume", "create_snapshot", "delete_snapshot", "initialize_connection",
-        "terminate_connection",
+        "terminate_connection", "open_content", "replace_content",
     ),
     "image": ("write", "delete"),
+    "backups": ("put", "remove"),
     "network": ("plug_port", "unplug_port", "update_network", "sync_router", "delete_router"),
 }  # fmt: skip
 
@@ -74,6 +75,7 @@ class Death:
         self._watch_driver("network", cloud.running["network"].worker.driver)
         for worker in cloud.running["volume"].workers.values():
             self._watch_driver("volume", worker.driver)
+            self._watch_driver("backups", worker._archive.store)
         for store in cloud.running["image"].conductor.stores.values():
             self._watch_driver("image", store)
 

@@ -162,11 +162,36 @@ class Story:
         assert self.show_volume(volume_id)["status"] == "in-use"
         return {"server": server_id, "volume": volume_id}
 
+    # Backups.
+
+    def backups(self) -> list[Made]:
+        return self.volume.get("/v3/backups/detail", headers=CINDER).ok(200)["backups"]
+
+    def ask_for_backup(self, volume_id: str, **wanted: Any) -> Answer:
+        body = {"backup": {"volume_id": volume_id, **wanted}}
+        return self.volume.post("/v3/backups", body, headers=CINDER)
+
+    def say(self, volume_id: str, words: str) -> None:
+        """What the volume holds, at the simulated back end."""
+        (worker,) = self.lives.cloud.running["volume"].workers.values()
+        with worker.driver.state.changing():
+            worker.driver.state.volumes[volume_id].content = words
+
+    def heard(self, volume_id: str) -> str:
+        (worker,) = self.lives.cloud.running["volume"].workers.values()
+        return worker.driver.state.volumes[volume_id].content
+
     def clear(self) -> None:
-        """Delete every server, snapshot and volume, in the way a user does; nothing may be left."""
+        """Delete every server, backup, snapshot and volume, in the way a user does; nothing may be left."""
         for server in self.servers():
             assert self.delete_server(server["id"]).status == 204, server
         self.quiet()
+        # Those that nothing adds to first.
+        for _ in range(2):
+            for backup in self.backups():
+                if not backup["has_dependent_backups"]:
+                    self.volume.delete(f"/v3/backups/{backup['id']}", headers=CINDER).ok(202)
+            self.quiet()
         for snapshot in self.snapshots():
             self.volume.delete(f"/v3/snapshots/{snapshot['id']}", headers=CINDER).ok(202)
         self.quiet()
@@ -177,7 +202,9 @@ class Story:
             if image["name"] != "tiny":
                 assert self.image.delete(f"/v2/images/{image['id']}").status == 204, image
         self.quiet()
-        left = [*self.servers(), *self.snapshots(), *self.volumes(), *self.images()[1:]]
+        left = [
+            *self.servers(), *self.snapshots(), *self.volumes(), *self.backups(), *self.images()[1:]
+        ]  # fmt: skip
         assert not left, f"what a user has deleted is still there: {left}"
 
 
@@ -372,6 +399,70 @@ class CreateSnapshot:
         return story.snapshots() == []
 
 
+class CreateBackup:
+    """An incremental one; a volume that is copied is available again whatever happens."""
+
+    def prepare(self, story: Story) -> Made:
+        volume = story.new_volume("disk")
+        story.say(volume, "first words")
+        story.ask_for_backup(volume).ok(202)
+        story.quiet()
+        story.say(volume, "second words")
+        return {"volume": volume}
+
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.ask_for_backup(made["volume"], incremental=True)
+
+    def kept(self, story: Story, made: Made) -> None:
+        found = story.backups()
+        promise([one["status"] for one in found] == ["available"] * 2, "a second backup", found)
+        promise([one["is_incremental"] for one in found] == [True, False], "incremental", found)
+        promise(story.show_volume(made["volume"])["status"] == "available", "given back", found)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return len(story.backups()) == 1
+
+
+class RestoreBackup(CreateBackup):
+    into_a_new_one = False
+
+    def prepare(self, story: Story) -> Made:
+        made = super().prepare(story)
+        made["backup"] = super().act(story, made).ok(202)["backup"]["id"]
+        story.quiet()
+        story.say(made["volume"], "spoilt")
+        return made
+
+    def act(self, story: Story, made: Made) -> Answer:
+        wanted = {} if self.into_a_new_one else {"volume_id": made["volume"]}
+        return story.volume.post(f"/v3/backups/{made['backup']}/restore", {"restore": wanted}, headers=CINDER)
+
+    def kept(self, story: Story, made: Made) -> None:
+        found = [one for one in story.volumes() if self.into_a_new_one == (one["id"] != made["volume"])]
+        promise([one["status"] for one in found] == ["available"], "a restored volume", found)
+        promise(story.heard(found[0]["id"]) == "second words", "its content", story.heard(found[0]["id"]))
+        promise({one["status"] for one in story.backups()} == {"available"}, "backups", story.backups())
+
+    def never(self, story: Story, made: Made) -> bool:
+        return len(story.volumes()) == 1 and story.heard(made["volume"]) == "spoilt"
+
+
+class RestoreBackupIntoNewVolume(RestoreBackup):
+    into_a_new_one = True
+
+
+class DeleteBackup(RestoreBackup):
+    def act(self, story: Story, made: Made) -> Answer:
+        return story.volume.delete(f"/v3/backups/{made['backup']}", headers=CINDER)
+
+    def kept(self, story: Story, made: Made) -> None:
+        found = story.backups()
+        promise([one["is_incremental"] for one in found] == [False], "the full one is left", found)
+
+    def never(self, story: Story, made: Made) -> bool:
+        return len(story.backups()) == 2
+
+
 class DeleteSnapshot(CreateSnapshot):
     def prepare(self, story: Story) -> Made:
         made = super().prepare(story)
@@ -526,7 +617,8 @@ OPERATIONS = {
     for one in (
         CreateVolume, CreateVolumeFromImage, CreateServer, CreateServerOnVolume, Attach, Detach, Extend,
         ExtendAttached, DeleteServer, DeleteServerWithItsVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot,
-        Stop, PlugInterface, ImportStagedImage, ImportImageFromTheWeb, CopyImage, AddLocation,
+        Stop, PlugInterface, CreateBackup, RestoreBackup, RestoreBackupIntoNewVolume, DeleteBackup,
+        ImportStagedImage, ImportImageFromTheWeb, CopyImage, AddLocation,
         ImportImageByTask, DeleteImage,
     )
 }  # fmt: skip

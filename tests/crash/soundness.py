@@ -16,8 +16,9 @@ from celaje.image.db.tables import IMAGES, LOCATIONS
 from celaje.image.states import IMAGE
 from celaje.network.db.tables import PORTS
 from celaje.placement.db.tables import ALLOCATIONS
-from celaje.volume.db.tables import ATTACHMENTS, SNAPSHOTS, VOLUMES
+from celaje.volume.db.tables import ATTACHMENTS, BACKUPS, SNAPSHOTS, VOLUMES
 from celaje.volume.states import ATTACHMENTS as ATTACHMENT_STATES
+from celaje.volume.states import BACKUPS as BACKUP_STATES
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
 from celaje.volume.states import VOLUMES as VOLUME_STATES
 from celaje.volume.states import Expiring
@@ -82,6 +83,7 @@ class Look:
         self.interfaces = rows(cloud, "compute", INTERFACES)
         self.volumes = {row["id"]: row for row in rows(cloud, "volume", VOLUMES)}
         self.snapshots = {row["id"]: row for row in rows(cloud, "volume", SNAPSHOTS)}
+        self.backups = {row["id"]: row for row in rows(cloud, "volume", BACKUPS)}
         self.attachments = {row["id"]: row for row in rows(cloud, "volume", ATTACHMENTS)}
         self.ports = {row["id"]: row for row in rows(cloud, "network", PORTS)}
         self.images = rows(cloud, "image", IMAGES)
@@ -99,6 +101,7 @@ class Look:
         self._devices_and_attachments()
         self._volumes_at_the_driver()
         self._images_in_the_stores()
+        self._backups_where_they_are_kept()
         self._usage_shown()
         return self._problems
 
@@ -115,6 +118,7 @@ class Look:
                 self._wrong(f"server {row['id']} is {row['vm_state']}/{row['task_state']}: {row['flow_id']}")
         tables: list[tuple[str, Any, list[Row], str]] = [
             ("volume", VOLUME_STATES, list(self.volumes.values()), "status"),
+            ("backup", BACKUP_STATES, list(self.backups.values()), "status"),
             ("snapshot", SNAPSHOT_STATES, list(self.snapshots.values()), "status"),
             ("attachment", ATTACHMENT_STATES, list(self.attachments.values()), "attach_status"),
             ("image", IMAGE, self.images, "status"),
@@ -253,6 +257,14 @@ class Look:
             )
             if row["os_hash_algo"] and not row["os_hash_value"]:
                 self._wrong(f"image {row['id']} has the name of a digest and no digest")
+
+    def _backups_where_they_are_kept(self) -> None:
+        (worker,) = self.cloud.running["volume"].workers.values()
+        kept = {path.parent.name for path in worker._archive.store._folder.rglob("*.json")}
+        there = {path.parent.name for path in worker._archive.store._folder.rglob("data-*")} | kept
+        available = {uuid for uuid, row in self.backups.items() if row["status"] == "available"}
+        self._same("backups where they are kept, available ones", kept, available)
+        self._same("backups of which anything is kept, rows", there, set(self.backups))
 
     def _usage_shown(self) -> None:
         owned = [*self.servers.values(), *self.volumes.values(), *self.snapshots.values()]

@@ -208,6 +208,18 @@ class World:
         answer = self.volume.post("/v3/snapshots", body, headers={"OpenStack-API-Version": "volume 3.50"})
         return self.settled("snapshots", answer.ok(202)["snapshot"]["id"])
 
+    def backup(self, volume_id, **wanted):
+        body = {"backup": {"volume_id": volume_id, **wanted}}
+        answer = self.volume.post("/v3/backups", body, headers=CINDER)
+        return self.settled("backups", answer.ok(202)["backup"]["id"])
+
+    def restore(self, backup_id, **wanted):
+        answer = self.volume.post(f"/v3/backups/{backup_id}/restore", {"restore": wanted}, headers=CINDER)
+        volume_id = answer.ok(202)["restore"]["volume_id"]
+        self.settled("volumes", volume_id)
+        self.settled("backups", backup_id)
+        return volume_id
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
@@ -246,6 +258,30 @@ def test_data_survives_whatever_is_done_with_its_volume(world, servers, backend)
         disk = world.attach(two, copy)
         assert world.shell(two).digest(disk) == content
         assert world.shell(two).size(disk) == size << 30
+        world.detach(two, copy)
+
+
+@pytest.mark.parametrize("backend", ["near", "far"])
+def test_backups_give_back_what_a_guest_wrote(world, servers, backend):
+    one, two = servers
+    volume_id = world.new_volume(volume_type=backend)
+    disk = world.attach(one, volume_id)
+    first = world.shell(one).fill(disk)
+    if backend == "near":  # its files can be copied only while nobody writes
+        world.detach(one, volume_id)
+    full = world.backup(volume_id, force=True)
+    if backend == "near":
+        disk = world.attach(one, volume_id)
+    second = world.shell(one).fill(disk)
+    world.detach(one, volume_id)
+    later = world.backup(volume_id, incremental=True)
+    disk = world.attach(one, volume_id)
+    world.shell(one).fill(disk)
+    world.detach(one, volume_id)
+    restored = [(world.restore(full), first), (world.restore(later, volume_id=volume_id), second)]
+    for copy, content in restored:
+        disk = world.attach(two, copy)
+        assert world.shell(two).digest(disk) == content
         world.detach(two, copy)
 
 

@@ -42,6 +42,8 @@ class FileStore(BackupStore):
 
     def __init__(self, folder: Path):
         self._folder = folder
+        for left in folder.glob("*/.*.gone"):  # of a worker that was killed while it removed
+            shutil.rmtree(left, ignore_errors=True)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name) or {".", ".."} & set(name.split("/")):
