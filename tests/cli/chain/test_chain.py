@@ -187,6 +187,20 @@ def _file(folder):
     return path
 
 
+def test_what_ends_the_wait_for_the_message_bus(chain):
+    def beside(text):
+        built = chain("attach", text, state=False)
+        return {link.option.rpartition(" ")[2]: link.seconds for link in built.beside}
+
+    assert not [key for key in beside("") if key.startswith(("rabbit", "rpc"))]
+    rabbit = "[DEFAULT]\ntransport_url = rabbit://u:p@h/\n"
+    assert beside(rabbit)["rabbit_max_retries"] is None  # for ever
+    # Attempts at 0, 1 and 1 + 3 s: the third one is the last.
+    assert beside(f"{rabbit}[oslo_messaging_rabbit]\nrabbit_max_retries = 3\n")["rabbit_max_retries"] == 4
+    zmq = beside("[DEFAULT]\ntransport_url = zmq://\n[oslo_messaging_zmq]\nrpc_poll_timeout = 5\n")
+    assert (zmq["rpc_cast_timeout"], zmq["rpc_poll_timeout"]) == (None, 5)
+
+
 # As a command.
 
 

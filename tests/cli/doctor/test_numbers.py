@@ -26,6 +26,7 @@ def test_more_threads_than_connections(doctor, file):
         ("[service]\nreport_interval = 40\n", "warning", 2),
         ("[service]\nservice_down_time = 5\n", "error", 2),
         ("[DEFAULT]\n\ncall_monitor_timeout = 4\n", "error", 3),
+        ("[oslo_messaging_zmq]\nzmq_target_expire = 1\n", "error", 2),
         ("[scheduler]\nreport_down_time = 12\n", "warning", 2),
     ],
 )

@@ -160,6 +160,15 @@ def test_a_broker_that_celaje_up_does_not_use(doctor, state):
     assert "not used by celaje up" in found.what
 
 
+def test_settings_of_zmq(doctor, file):
+    pytest.importorskip("zmq")
+    text = "[DEFAULT]\ntransport_url = zmq://127.0.0.1:9501\n"
+    assert doctor("broker", text) == []
+    text += "[oslo_messaging_zmq]\nrpc_zmq_bind_address = *\n"
+    (found,) = doctor("broker", text)
+    assert (found.severity, f"{file}:2" in found.where) == ("error", True)
+
+
 # Secrets and keys.
 
 

@@ -261,15 +261,33 @@ class Builder:
 
     def _broker(self, service: str) -> list[Link]:
         conf = self._configured.checked(service)
-        if conf.transport_url.startswith("inproc"):
+        scheme = conf.transport_url.partition(":")[0]
+        if self._configured.state is not None or scheme == "inproc":
             return []
+        if scheme == "zmq":
+            return [self._zmq(service, *row) for row in _ZMQ]
         link = Link("beside", "any sender", "an unreachable broker: what waits to be sent fails")
         self._bound(link, service, "oslo_messaging_rabbit", "rabbit_max_retries")
         from celaje.common.messaging.rabbit import address
 
-        settings = address.settings(conf.transport_url, conf)
-        link.seconds = broker_patience(settings)
+        link.seconds = broker_patience(address.settings(conf.transport_url, conf))
         return [link]
+
+    def _zmq(self, service: str, key: str, what: str) -> Link:
+        link = self._bound(Link("beside", "any sender", what), service, "oslo_messaging_zmq", key)
+        if link.seconds is not None and link.seconds < 0:
+            link.seconds = None
+        return link
+
+
+_ZMQ = (
+    (
+        "rpc_cast_timeout",
+        "nobody takes a cast: it is given up, a flow is found again by its conductor's scan",
+    ),
+    ("rpc_poll_timeout", "just started, and nobody is found: a call fails, its flow waits"),
+    ("zmq_target_expire", "another process gives no sign of life: it counts as gone"),
+)
 
 
 def broker_patience(settings: Any) -> float | None:

@@ -29,7 +29,17 @@ def reachable(exam: Examination) -> Iterator[Finding]:
                 "Remove it, or run the services by themselves (celaje service).",
             )
             continue
-        yield from _asked(conf, url, where)
+        yield from (_meeting if url.startswith("zmq") else _asked)(conf, url, where)
+
+
+def _meeting(conf: Any, url: str, where: str) -> Iterator[Finding]:
+    """ZeroMQ has no broker to ask; its settings can contradict each other."""
+    from celaje.common.messaging.zmq import address
+
+    try:
+        address.settings(url, conf)
+    except CelajeError as error:
+        yield Finding(ERROR, error.message, where, "No service starts with it.", "Mend the settings.")
 
 
 def _asked(conf: Any, url: str, where: str) -> Iterator[Finding]:

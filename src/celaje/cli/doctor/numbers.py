@@ -41,6 +41,11 @@ def heartbeats(exam: Examination) -> Iterator[Finding]:
         for beat, silence, what in (
             (("service", "report_interval"), ("service", "service_down_time"), "a service"),
             (("service", "report_interval"), ("scheduler", "report_down_time"), "a host"),
+            (
+                ("oslo_messaging_zmq", "zmq_target_update"),
+                ("oslo_messaging_zmq", "zmq_target_expire"),
+                "a process",
+            ),
             ((None, "call_monitor_interval"), (None, "call_monitor_timeout"), "a step at work"),
         ):
             if silence not in set(conf) or beat not in set(conf):
