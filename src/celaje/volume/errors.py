@@ -188,6 +188,12 @@ class InvalidBackup(errors.Invalid):
     text = "Invalid backup: {reason}"
 
 
+class EncryptionNotHere(errors.NotImplementedHere):
+    """Better than a volume that is plain although its type says otherwise."""
+
+    text = "Volumes of type {name} are to be encrypted, and this cloud has nothing yet that keeps their keys."
+
+
 class NoValidBackend(errors.NoValidHost):
     """`details['filters']`: which filter removed which back end, with which numbers."""
 

@@ -12,7 +12,7 @@ from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.api import images, lookup, schemas
 from celaje.volume.api.volume_view import VolumeView
-from celaje.volume.db import backups, snapshots, types, volumes
+from celaje.volume.db import backups, encryptions, snapshots, types, volumes
 from celaje.volume.db.tables import BACKENDS, BACKUPS
 from celaje.volume.states import BACKUPS as BACKUP_STATES
 
@@ -87,6 +87,8 @@ class _Wish:
         source, origin = self._source(tx)
         size = self._size(source, origin)
         volume_type = self._type(tx, origin)
+        if encryptions.of_type(tx, volume_type["id"]) is not None:
+            raise errors.EncryptionNotHere(name=volume_type["name"])
         specs = volume_type["extra_specs"]
         multiattach = _is_spec(specs.get("multiattach"))
         if multiattach:
