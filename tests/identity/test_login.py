@@ -119,7 +119,7 @@ def test_token_method_keeps_expiry_and_chain(identity):
         assert new["audit_ids"][1] == old["audit_ids"][0] != new["audit_ids"][0]
         assert new["project"]["name"] == "admin"
         time.advance(3000)
-        assert identity.post_auth(auth).status == 401
+        assert identity.post_auth(auth).status == 404
 
 
 def test_nocatalog(identity):

@@ -29,7 +29,7 @@ def test_deleted_token(identity, demo):
     admin = identity.admin
     assert admin.get("/v3/auth/tokens", headers={"X-Subject-Token": demo.token}).status == 404
     auth = {"identity": {"methods": ["token"], "token": {"id": demo.token}}}
-    assert identity.post_auth(auth).status == 401
+    assert identity.post_auth(auth).status == 404
 
 
 @pytest.mark.parametrize(("query", "kept"), [("", False), ("?cascade=false", True)])

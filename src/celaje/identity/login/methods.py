@@ -5,11 +5,18 @@ from typing import Any
 
 from celaje.common import clock
 from celaje.common.db import Transaction
+from celaje.common.errors import Unauthorized
 from celaje.common.tokens import seconds
 from celaje.common.wsgi import Request
 from celaje.identity.db import federation, logins
 from celaje.identity.delegation import is_delegated
-from celaje.identity.errors import ForbiddenAction, Invalid, LoginFailed, MethodNotSupported
+from celaje.identity.errors import (
+    ForbiddenAction,
+    Invalid,
+    LoginFailed,
+    MethodNotSupported,
+    TokenNotFound,
+)
 from celaje.identity.login import people, totp
 from celaje.identity.login.mapped import by_assertion, check_enabled
 from celaje.identity.login.oauth1 import by_access_token
@@ -137,8 +144,11 @@ def by_token(service: Any, shown: Row, _: Request) -> Proof:
     text = shown.get("id")
     if not isinstance(text, str):
         raise Invalid("Expecting to find id in token.")
-    token = service.tokens.open(text)
-    service.revocations.check(token)
+    try:
+        token = service.tokens.open(text)
+        service.revocations.check(token)
+    except Unauthorized as error:
+        raise TokenNotFound(id="it is none, has expired or was revoked") from error
     if token.access_token_id:
         raise ForbiddenAction(
             action="Using OAuth-scoped token to create another token. Create a new OAuth-scoped token instead"
