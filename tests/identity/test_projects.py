@@ -22,7 +22,7 @@ def path(project):
 def test_attributes(identity):
     project = identity.make("project", name="p", description=None, tags=["y", "x"], color="red")
     assert project["domain_id"] == project["parent_id"] == "default"
-    assert project["description"] == ""
+    assert project["description"] is None
     assert project["is_domain"] is False
     assert project["enabled"] is True
     assert project["tags"] == ["x", "y"]

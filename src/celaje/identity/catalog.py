@@ -29,6 +29,7 @@ _ENDPOINTS = (
     .order_by(ENDPOINTS.c.interface.desc(), ENDPOINTS.c.id)
 )
 _PLACE = re.compile(r"[$%]\(([a-z_]+)\)s")
+_OPENED = re.compile(r"[$%]\(")
 KNOWN_PLACES = frozenset(("project_id", "tenant_id", "user_id"))
 
 
@@ -106,6 +107,11 @@ def _filled(endpoints: list[dict[str, Any]], values: dict[str, str]) -> list[dic
         elif not KNOWN_PLACES.issuperset(places):
             log.error("Endpoint %s has a URL that cannot be filled in: %s", endpoint["id"], endpoint["url"])
     return found
+
+
+def is_broken(url: str) -> bool:
+    """A place that is opened and not closed, as in `http://x/$(tenant_id`."""
+    return bool(_OPENED.search(_PLACE.sub("", url)))
 
 
 def unknown_places(url: str) -> list[str]:

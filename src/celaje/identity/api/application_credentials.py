@@ -50,6 +50,7 @@ CREATE = schemas.body(
         "access_rules": {"type": "array", "items": ACCESS_RULE},
     },
     required=("name",),
+    extra=False,
 )
 
 

@@ -68,7 +68,7 @@ def create(request: Request) -> Row:
         "parent_id": None,
         "is_domain": True,
         "enabled": given.get("enabled", True),
-        "description": given.get("description") or "",
+        "description": given.get("description", ""),
         "options": given.get("options", {}),
         "extra": views.extra_of(given, tuple(_PROPERTIES)),
     }

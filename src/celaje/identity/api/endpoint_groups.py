@@ -31,8 +31,8 @@ _PROPERTIES = {
         "additionalProperties": False,
     },
 }
-CREATE = schemas.body("endpoint_group", _PROPERTIES, required=("name", "filters"))
-UPDATE = schemas.body("endpoint_group", _PROPERTIES, update=True)
+CREATE = schemas.body("endpoint_group", _PROPERTIES, required=("name", "filters"), extra=False)
+UPDATE = schemas.body("endpoint_group", _PROPERTIES, update=True, extra=False)
 
 
 def view(request: Request, row: Row) -> Row:

@@ -9,7 +9,7 @@ from sqlalchemy import update as update_of
 from celaje.common.db import Transaction, fetch_one
 from celaje.common.wsgi import Request
 from celaje.identity.api import listing, regions, schemas, services, views
-from celaje.identity.catalog import unknown_places
+from celaje.identity.catalog import is_broken, unknown_places
 from celaje.identity.db import policies
 from celaje.identity.db.tables import ENDPOINTS
 from celaje.identity.errors import EndpointNotFound, Invalid, RegionNotFound, ServiceNotFound
@@ -66,6 +66,8 @@ def get(tx: Transaction, endpoint_id: str) -> Row:
 
 def _check(tx: Transaction, values: Row, *, make_region: bool) -> None:
     """Raises Invalid where an endpoint refers to what is not there, or its URL cannot be filled in."""
+    if "url" in values and is_broken(values["url"]):
+        raise Invalid(f"Cannot create an endpoint with an invalid URL: {values['url'][:256]}.")
     if "url" in values and (places := unknown_places(values["url"])):
         raise Invalid(f"Invalid input for field 'url': no token has a {places[0]} to put into it")
     try:

@@ -18,6 +18,7 @@ from celaje.identity.errors import (
     DomainNotFound,
     ForbiddenAction,
     GroupNotFound,
+    Invalid,
     ProjectNotFound,
     RoleNotFound,
     UserNotFound,
@@ -95,19 +96,25 @@ def _checked(request: Request, tx: Transaction, kind: Kind, ids: dict[str, str])
     }
     if role is not None:
         grant["role_id"] = role_id
-        _check_role_fits(role, kind, where)
     return grant
 
 
-def _check_role_fits(role: Row, kind: Kind, where: Row | None) -> None:
-    """A domain's own role is for that domain and the projects in it."""
-    if not role["domain_id"]:
+def _check_role_fits(tx: Transaction, grant: Row) -> None:
+    """A domain's own role is for the projects of that domain; on the system it says nothing. On a domain it
+    may stand, as in Keystone."""
+    role = roles.find(tx, grant["role_id"])
+    if role is None or not role["domain_id"] or grant["target"] == "domain":
         return
-    place = None if where is None else where["id"] if where["is_domain"] else where["domain_id"]
-    if role["domain_id"] != place:
+    if grant["target"] == SYSTEM:
+        raise Invalid(
+            f"Role {role['id']} is a domain-specific role. Unable to use a domain-specific role in a system "
+            "assignment."
+        )
+    project = projects.get(tx, grant["target_id"])
+    if role["domain_id"] != (project["id"] if project["is_domain"] else project["domain_id"]):
         raise ForbiddenAction(
-            f"Role {role['id']} belongs to domain {role['domain_id']} and cannot be assigned on a "
-            f"{kind.target} outside of it."
+            f"Role {role['id']} belongs to domain {role['domain_id']} and cannot be assigned on a project "
+            "outside of it."
         )
 
 
@@ -135,7 +142,12 @@ def check(request: Request, kind: Kind, ids: dict[str, str]) -> None:
 
 
 def create(request: Request, kind: Kind, ids: dict[str, str]) -> None:
-    request.service.database.write(lambda tx: grants.add(tx, _checked(request, tx, kind, ids)))
+    def unit(tx: Transaction) -> None:
+        grant = _checked(request, tx, kind, ids)
+        _check_role_fits(tx, grant)
+        grants.add(tx, grant)
+
+    request.service.database.write(unit)
 
 
 def revoke(request: Request, kind: Kind, ids: dict[str, str]) -> None:

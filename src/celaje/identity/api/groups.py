@@ -77,7 +77,7 @@ def create(request: Request) -> Row:
         "id": new_id(),
         "name": given["name"].strip(),
         "domain_id": domain_id,
-        "description": given.get("description") or "",
+        "description": given.get("description", ""),
         "extra": views.extra_of(given, tuple(_PROPERTIES)),
     }
 
@@ -109,7 +109,7 @@ def update(request: Request, group_id: str) -> Row:
         if "name" in given:
             values["name"] = given["name"].strip()
         if "description" in given:
-            values["description"] = given["description"] or ""
+            values["description"] = given["description"]
         if extra := views.extra_of(given, tuple(_PROPERTIES)):
             values["extra"] = {**row["extra"], **extra}
         return groups.change(tx, row, values) if values else row
@@ -131,6 +131,7 @@ def delete(request: Request, group_id: str) -> None:
 
 def list_members(request: Request, group_id: str) -> Row:
     where = listing.conditions(request, {"name": USERS.c.name}, {"enabled": USERS.c.enabled})
+    where += users.expiring(request)
 
     def query(tx: Transaction) -> listing.Listed:
         _group(request, tx, group_id)

@@ -19,12 +19,21 @@ from celaje.identity.api import views
 
 Row = dict[str, Any]
 
+_TRUE = ("1", "true", "t", "yes", "y", "on")
 _FALSE = ("0", "false", "f", "no", "n", "off")
 
 
 def is_true(value: str) -> bool:
     """A flag of the query string: there without a value it counts as set."""
     return value.strip().lower() not in _FALSE
+
+
+def _boolean(name: str, value: str) -> bool:
+    """A filter's value, which unlike a flag's must be a word for yes or no; none means yes."""
+    word = value.strip().lower()
+    if word not in ("", *_TRUE, *_FALSE):
+        raise Invalid(f"Invalid input for field/attribute {name}. Value: {value[:32]} is not a boolean.")
+    return word not in _FALSE
 
 
 def flag(request: Request, name: str) -> bool:
@@ -49,7 +58,7 @@ def conditions(
     for key, value in request.query_pairs:
         name, _, comparator = key.partition("__")
         if booleans and key in booleans:
-            found.append(booleans[key].is_(is_true(value)))
+            found.append(booleans[key].is_(_boolean(key, value)))
         elif key in texts:
             found.append(texts[key] == value)
         elif name in texts and comparator in _INEXACT:

@@ -156,7 +156,7 @@ def _new_row(request: Request, tx: Transaction, given: Row) -> Row:
         "parent_id": None if is_domain else parent_id or domain_id,
         "is_domain": is_domain,
         "enabled": given.get("enabled", True),
-        "description": given.get("description") or "",
+        "description": given.get("description", ""),
         "options": given.get("options", {}),
         "extra": views.extra_of(given, tuple(_PROPERTIES)),
     }
@@ -212,7 +212,7 @@ def changes(row: Row, given: Row, known: Row) -> Row:
     if "name" in given:
         values["name"] = given["name"].strip()
     if "description" in given:
-        values["description"] = given["description"] or ""
+        values["description"] = given["description"]
     if "enabled" in given:
         values["enabled"] = given["enabled"]
     if "options" in given:

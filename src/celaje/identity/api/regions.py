@@ -6,7 +6,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy import insert, select
 from sqlalchemy import update as update_of
 
-from celaje.common.db import DuplicateRow, Transaction, fetch_one
+from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_one
 from celaje.common.wsgi import Request
 from celaje.identity.api import listing, schemas, views
 from celaje.identity.db import policies
@@ -110,20 +110,28 @@ def _check_no_circle(tx: Transaction, region_id: str, parent_id: str | None) -> 
 
 
 def delete(request: Request, region_id: str) -> None:
-    """Refused while an endpoint or another region refers to it."""
+    """With the regions below it; refused while an endpoint is in one of them."""
 
     def unit(tx: Transaction) -> None:
         get(tx, region_id)
-        endpoint = fetch_one(tx, select(ENDPOINTS.c.id).where(ENDPOINTS.c.region_id == region_id).limit(1))
-        if endpoint:
+        ids = [region_id, *_below(tx, region_id)]
+        if fetch_one(tx, select(ENDPOINTS.c.id).where(ENDPOINTS.c.region_id.in_(ids)).limit(1)):
             raise ForbiddenAction(
                 f"Unable to delete region {region_id} because it or its child regions have associated "
                 "endpoints."
             )
-        child = fetch_one(tx, select(REGIONS.c.id).where(REGIONS.c.parent_region_id == region_id).limit(1))
-        if child:
-            raise ForbiddenAction(f"Unable to delete region {region_id}: region {child['id']} is below it.")
-        policies.forget_places(tx, region_id=region_id)
-        tx.execute(delete_from(REGIONS).where(REGIONS.c.id == region_id))
+        for each in ids:
+            policies.forget_places(tx, region_id=each)
+        tx.execute(delete_from(REGIONS).where(REGIONS.c.id.in_(ids)))
 
     request.service.database.write(unit)
+
+
+def _below(tx: Transaction, region_id: str) -> list[str]:
+    found: list[str] = []
+    level = [region_id]
+    while level:
+        children = select(REGIONS.c.id).where(REGIONS.c.parent_region_id.in_(level))
+        level = [row["id"] for row in fetch_all(tx, children)]
+        found += level
+    return found

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 _PROPERTIES = {
     "type": {"type": "string", "minLength": 1, "maxLength": 255},
-    "name": schemas.TEXT_OR_NULL,
+    "name": {"type": "string", "maxLength": 255},
     "description": schemas.TEXT_OR_NULL,
     "enabled": schemas.BOOLEAN,
 }
@@ -52,7 +52,7 @@ def create(request: Request) -> Row:
     row = {
         "id": new_id(),
         "type": given["type"],
-        "name": given.get("name"),
+        "name": given.get("name", ""),
         "description": given.get("description"),
         "enabled": given.get("enabled", True),
         "extra": views.extra_of(given, tuple(_PROPERTIES)),

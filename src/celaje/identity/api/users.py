@@ -59,6 +59,7 @@ CHANGE_PASSWORD = schemas.body(
     "user",
     {"password": {"type": "string"}, "original_password": {"type": "string"}},
     required=("password", "original_password"),
+    extra=False,
 )
 
 # `description` is kept beside the attributes that clients make up, as in Keystone.
@@ -88,14 +89,14 @@ def index(request: Request) -> Row:
     where = listing.conditions(
         request, {"name": USERS.c.name, "domain_id": USERS.c.domain_id}, {"enabled": USERS.c.enabled}
     )
-    where += _expiring(request) + federated_users.conditions(request)
+    where += expiring(request) + federated_users.conditions(request)
     if own_domain:
         where.append(USERS.c.domain_id == own_domain)
     listed = request.service.database.read(lambda tx: listing.run(request, tx, USERS, where))
     return listing.answer(request, "users", listed, view)
 
 
-def _expiring(request: Request) -> list[ColumnElement[bool]]:
+def expiring(request: Request) -> list[ColumnElement[bool]]:
     """`password_expires_at=lt:2026-01-01T00:00:00Z`, repeated for a span."""
     found: list[ColumnElement[bool]] = []
     column = USERS.c.password_expires_at

@@ -41,9 +41,7 @@ def issue(service: Any, proof: Proof, asked: Any, *, with_catalog: bool) -> tupl
     people.check_active(proof.user, service.conf.security_compliance.disable_user_account_days_inactive)
 
     def finish(tx: Transaction) -> tuple[Token, Row, Scope]:
-        found = scope.choose(
-            tx, proof, asked, service.inference.get(tx), service.conf.identity.default_domain_id
-        )
+        found = scope.choose(tx, proof, asked, service.inference.get(tx))
         token = make(proof, found, service.conf.token.expiration, _rules(tx, proof.credential))
         about = About(found.user or proof.user, found.row, proof.credential, found.trust)
         return token, view(service, tx, token, about, with_catalog), found

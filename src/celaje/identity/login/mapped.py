@@ -113,7 +113,8 @@ def _check_remote(provider: Row, attribute: str | None, assertion: dict[str, str
 
 
 def _local(service: Any, named: Row) -> Row:
-    user = service.database.read(people.find, named, service.conf.identity.default_domain_id)
+    domain = {"id": service.conf.identity.default_domain_id}
+    user = service.database.read(people.find, {"domain": domain, **named})
     if user is None:
         raise LoginFailed(cause=f"the mapping names {named.get('id') or named.get('name')}, who is not here")
     found: Row = user

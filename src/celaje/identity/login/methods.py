@@ -41,12 +41,18 @@ ORDER = (
 def prove(service: Any, identity: Row, request: Request) -> Proof:
     """Who the request's `identity` object shows to be. Raises Unauthorized, Invalid for a broken form."""
     names = list(dict.fromkeys(identity["methods"]))
-    federated = any(METHODS.get(name, by_assertion) in (by_mapping, by_assertion) for name in names)
+    federated = any(
+        METHODS.get(name, by_assertion) in (by_mapping, by_assertion) for name in names if name != "external"
+    )
     # There REMOTE_USER is the identity provider's name for somebody, which the mapping reads.
     proof = None if federated else _by_web_server(service, request)
     if not names and proof is None:
         raise Invalid("Invalid input for field identity/methods: at least one method is needed.")
     for name in names:
+        if name == "external":
+            if proof is None:
+                raise LoginFailed(cause="the web server in front has shown nobody")
+            continue
         # A method that only the operator knows is a protocol of federation.
         method = METHODS.get(name, by_assertion) if name in service.conf.auth.methods else None
         if method is None:
@@ -102,8 +108,7 @@ def by_password(service: Any, shown: Row, _: Request) -> Proof:
 
 def prove_password(service: Any, named: Row, password: str) -> Row:
     """The named user's row if the password is theirs and they may log in at all."""
-    domain_id = service.conf.identity.default_domain_id
-    user = service.database.read(people.find, named, domain_id)
+    user = service.database.read(people.find, named)
     if user is not None:
         people.check_not_locked(user, service.conf.security_compliance)
     if len(password) > service.conf.identity.max_password_length or not service.passwords.verify(
@@ -125,7 +130,7 @@ def by_totp(service: Any, shown: Row, _: Request) -> Proof:
         raise Invalid("Expecting to find passcode in user.")
 
     def query(tx: Transaction) -> tuple[Row | None, list[str]]:
-        user = people.find(tx, named, service.conf.identity.default_domain_id)
+        user = people.find(tx, named)
         return user, totp.seeds_of(tx, user["id"]) if user else []
 
     user, seeds = service.database.read(query)
@@ -206,7 +211,7 @@ def _find_credential(service: Any, shown: Row) -> tuple[Row | None, Row | None]:
         named = shown.get("user")
         if not isinstance(shown.get("name"), str) or not isinstance(named, dict):
             raise Invalid("Expecting to find id, or name and user, in application_credential.")
-        user = people.find(tx, named, service.conf.identity.default_domain_id)
+        user = people.find(tx, named)
         if user is None:
             return None, None
         return logins.application_credential(tx, user_id=user["id"], name=shown["name"]), user

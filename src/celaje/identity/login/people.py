@@ -11,7 +11,7 @@ from celaje.identity.errors import AccountLocked, Invalid, LoginFailed, Password
 Row = dict[str, Any]
 
 
-def find(tx: Transaction, named: Row, default_domain_id: str) -> Row | None:
+def find(tx: Transaction, named: Row) -> Row | None:
     """The user of `{"id": ..}` or `{"name": .., "domain": {..}}`."""
     if "id" in named:
         return logins.user(tx, named["id"])
@@ -19,7 +19,7 @@ def find(tx: Transaction, named: Row, default_domain_id: str) -> Row | None:
         raise Invalid("Invalid input for field identity/password/user: id or name must be present.")
     domain = named.get("domain")
     if domain is None:
-        return logins.user_by_name(tx, named["name"], domain_id=default_domain_id)
+        raise Invalid("Expecting to find domain in user.")
     if not {"id", "name"} & domain.keys():
         raise Invalid("Invalid input for field identity/password/user/domain: id or name must be present.")
     return logins.user_by_name(tx, named["name"], domain_id=domain.get("id"), domain_name=domain.get("name"))

@@ -27,7 +27,7 @@ class Scope:
     user: Row | None = None
 
 
-def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference, default_domain_id: str) -> Scope:
+def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference) -> Scope:
     """`asked` is the request's `scope`, None if it names none: then the default project if it can be.
     Raises LoginFailed where the user has nothing to do with it."""
     if proof.credential is not None:
@@ -47,8 +47,8 @@ def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference, defa
     if not isinstance(asked, dict):
         raise Invalid("Invalid input for field 'scope': it is neither an object nor 'unscoped'.")
     kinds = [kind for kind in _KINDS if kind in asked]
-    if not kinds and not asked:
-        return _default(tx, proof, inference) if proof.token is None else Scope()
+    if not kinds:
+        raise Invalid("Expecting to find system, project, domain, OS-TRUST:trust or unscoped in scope.")
     if len(kinds) != 1:
         raise Invalid("Invalid input for field 'scope': exactly one of project, domain and system is needed.")
     if proof.token is not None and proof.token.scope == "system" and kinds[0] in ("project", "domain"):
@@ -58,7 +58,7 @@ def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference, defa
         )
     match kinds[0]:
         case "project":
-            row = _project(tx, asked["project"], default_domain_id)
+            row = _project(tx, asked["project"])
             return _on_project(tx, proof, row, inference)
         case "domain":
             return _on_domain(tx, proof, asked["domain"], inference)
@@ -69,7 +69,7 @@ def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference, defa
     return Scope()
 
 
-def _project(tx: Transaction, named: Row, default_domain_id: str) -> Row:
+def _project(tx: Transaction, named: Row) -> Row:
     if "id" in named:
         row = logins.project(tx, named["id"])
     elif "name" not in named:
@@ -77,13 +77,12 @@ def _project(tx: Transaction, named: Row, default_domain_id: str) -> Row:
     else:
         domain = named.get("domain")
         if domain is None:
-            row = logins.project_by_name(tx, named["name"], domain_id=default_domain_id)
-        elif not {"id", "name"} & domain.keys():
+            raise Invalid("Expecting to find domain in project.")
+        if not {"id", "name"} & domain.keys():
             raise Invalid("Invalid input for field scope/project/domain: id or name must be present.")
-        else:
-            row = logins.project_by_name(
-                tx, named["name"], domain_id=domain.get("id"), domain_name=domain.get("name")
-            )
+        row = logins.project_by_name(
+            tx, named["name"], domain_id=domain.get("id"), domain_name=domain.get("name")
+        )
     if row is None:
         raise LoginFailed(cause=f"no project {named.get('id') or named.get('name')}")
     return row
@@ -164,7 +163,9 @@ def _bound(
 
 def _by_trust(tx: Transaction, proof: Proof, named: Row, inference: Inference) -> Scope:
     """As the trustor where the trust says so, else as oneself; with the trust's roles on its project."""
-    trust = trusts.find(tx, str(named.get("id")))
+    if "id" not in named:
+        raise Invalid("Expecting to find trust_id in trust.")
+    trust = trusts.find(tx, str(named["id"]))
     if trust is None:
         raise LoginFailed(cause=f"no trust {named.get('id')}")
     if proof.user["id"] != trust["trustee_user_id"]:

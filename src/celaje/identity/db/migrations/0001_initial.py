@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("parent_id", sa.String(length=64), nullable=True),
         sa.Column("is_domain", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
         sa.Column("options", Json(), nullable=False),
         sa.Column("extra", Json(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
@@ -221,7 +221,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("domain_id", sa.String(length=64), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
         sa.Column("extra", Json(), nullable=False),
         sa.ForeignKeyConstraint(
             ["domain_id"], ["projects.id"], name=op.f("fk_groups_domain_id"), ondelete="CASCADE"
