@@ -134,3 +134,15 @@ def test_the_file_is_bounded_and_its_owners(tmp_path):
     assert [file.name for file in files] == ["celaje.log", "celaje.log.1", "celaje.log.2"]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert sum(file.stat().st_size for file in files) <= 3000
+
+
+def test_lines_are_written_soon_and_warnings_at_once(tmp_path):
+    path = tmp_path / "celaje.log"
+    handler = BoundedFile(str(path), 10_000, 2)
+    try:
+        handler.emit(logging.LogRecord("x", logging.INFO, "", 1, "calm", (), None))
+        until(lambda: "calm" in path.read_text())
+        handler.emit(logging.LogRecord("x", logging.WARNING, "", 1, "trouble", (), None))
+        assert "trouble" in path.read_text()
+    finally:
+        handler.close()

@@ -67,8 +67,11 @@ class AllInOne:
         """No new requests come any more; running steps end, or are left to be resumed at the next start."""
         rest = "" if self._settings["ephemeral"] else ", the rest is resumed at the next start"
         click.echo(f"\nStopping: running steps end{rest}.")
+        from celaje.common import log as logs
+
         self._cloud.stop(grace=10.0)
         log.info("stopped")
+        logs.flush()
 
     def _overrides(self) -> dict[str, dict[tuple[str | None, str], Any]]:
         overrides = {name: dict(values) for name, values in self._choice.overrides.items()}

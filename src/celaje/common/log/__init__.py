@@ -5,6 +5,6 @@ are for whoever else writes down what came from outside (journals, error texts).
 """
 
 from celaje.common.log.mask import SecretFilter, mask, masked
-from celaje.common.log.setup import get, setup
+from celaje.common.log.setup import flush, get, setup
 
-__all__ = ["SecretFilter", "get", "mask", "masked", "setup"]
+__all__ = ["SecretFilter", "flush", "get", "mask", "masked", "setup"]

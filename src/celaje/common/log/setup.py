@@ -6,6 +6,7 @@ Called by the life cycle of a service and by the command line; hangs one handler
 import logging
 import logging.handlers
 import os
+import threading
 from typing import Any, TextIO
 
 from celaje.common.errors import ConfigurationError
@@ -70,29 +71,62 @@ def _handler(conf: Any, stream: TextIO | None) -> logging.Handler:
 
 
 class BoundedFile(logging.handlers.RotatingFileHandler):
-    """A file of at most `size` bytes and `count` older ones; for its owner only: it tells who asked what."""
+    """A file of at most `size` bytes and `count` older ones; for its owner only: it tells who asked what.
+
+    Lines are written together, at most DELAY seconds late, warnings at once: a line of its own before each
+    commit of a database on the same disk would have to be brought to the disk with it, which doubles what a
+    small request costs.
+    """
+
+    DELAY = 0.2
 
     def __init__(self, path: str, size: int, count: int):
         super().__init__(path, maxBytes=size, backupCount=count, encoding="utf-8")
         self._written = os.path.getsize(path)
+        self._waiting = threading.Event()
+        self._ended = threading.Event()
+        threading.Thread(target=self._write_out, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As the base class, which formats each line twice and asks the file system for its size."""
         try:
             line = self.format(record) + "\n"
             if self._written and self._written + len(line) > self.maxBytes:
                 self.doRollover()
                 self._written = 0
+<<<<<<< HEAD
             if self.stream is None:  # closed by a roll-over that failed
+=======
+            if self.stream is None:
+>>>>>>> f478243 (The log file is written out a moment late: not a line's disk write before each commit)
                 self.stream = self._open()
             self.stream.write(line)
-            self.stream.flush()
             self._written += len(line)
+            if record.levelno >= logging.WARNING:
+                self.flush()
+            else:
+                self._waiting.set()
         except Exception:
             self.handleError(record)
 
+    def close(self) -> None:
+        self._ended.set()
+        self._waiting.set()
+        super().close()
+
+    def _write_out(self) -> None:
+        # Not by the clock in force: a cloud whose time stands still has a log to read all the same.
+        while self._waiting.wait() and not self._ended.wait(self.DELAY):
+            self._waiting.clear()
+            self.flush()
+
     def _open(self) -> Any:
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_for_the_owner)
+
+
+def flush() -> None:
+    """Write out what waits, before the process ends."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def _for_the_owner(path: str, flags: int) -> int:
