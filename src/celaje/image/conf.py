@@ -2,7 +2,7 @@
 
 from oslo_config import cfg
 
-from celaje.image import cache, web
+from celaje.image import cache, protections, web
 from celaje.image.stores import file, opening
 
 _HOUR = 3600
@@ -28,6 +28,7 @@ OPTIONS = {
         cfg.IntOpt("image_property_quota", default=128, help="Properties of an image; negative: no limit."),
         cfg.IntOpt("image_tag_quota", default=128, help="Tags of an image; negative: no limit."),
         *cache.OPTIONS,
+        *protections.OPTIONS,
         cfg.BoolOpt(
             "use_keystone_limits",
             default=False,

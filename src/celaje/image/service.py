@@ -16,6 +16,7 @@ from celaje.image.conductor.remote import RemoteImages
 from celaje.image.conductor.transfer import Transfer
 from celaje.image.db import metadefs, tables
 from celaje.image.limits import Limits
+from celaje.image.protections import Protections
 from celaje.image.stock_metadefs import STOCK
 from celaje.image.stores.file import FileStore
 from celaje.image.stores.opening import Stores, open_stores
@@ -70,6 +71,9 @@ class ImageService(Service):
         from celaje.image.api import build
         from celaje.image.api.images import validator
 
+        self.protections = Protections(
+            self.conf.property_protection_file, self.conf.property_protection_rule_format
+        )
         identity = self.ground.clients.identity.as_service()
         self.limits = Limits(identity, enabled=self.conf.use_keystone_limits)
         self.image_validator = validator(self.conf)

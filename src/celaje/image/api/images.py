@@ -31,6 +31,7 @@ def create(request: Request) -> Response:
         raise
     access.enforce_visibility(request, access.target_of(request, image), image["visibility"])
     _check_counts(conf, image)
+    request.service.protections.check_change(request, {}, image["properties"])
     named = request.body.get("locations")
     changes = [patch.Change("replace", "locations", named)] if named else []
     known = locations.measured(request, changes)
@@ -58,7 +59,7 @@ def _shown(tx: Transaction, request: Request, image_id: str) -> Row:
     """As it is now, in the transaction that changed it."""
     image = images.get(tx, image_id)
     assert image is not None
-    return image_view(image, *_places(tx, request, image))
+    return _view(request, image, *_places(tx, request, image))
 
 
 def new_image(request: Request, body: Row) -> Row:
@@ -114,11 +115,16 @@ def _check_counts(conf: Any, image: Row) -> None:
     quota.check_count("properties", len(own), conf.image_property_quota)
 
 
+def _view(request: Request, image: Row, *places: Any) -> Row:
+    """With the properties that the caller may read."""
+    return image_view(request.service.protections.shown(request, image), *places)
+
+
 def show(request: Request, image_id: str) -> Row:
     def query(tx: Transaction) -> Row:
         image = access.load(tx, request, image_id)
         access.enforce(request, image, "get_image")
-        return image_view(image, *_places(tx, request, image))
+        return _view(request, image, *_places(tx, request, image))
 
     return request.service.database.read(query)
 
@@ -170,7 +176,11 @@ def index(request: Request) -> Row:
     found, places = request.service.database.read(run)
     shown = [image for image in found if request.allows("get_image", access.target_of(request, image))]
     pairs = [(key, value) for key, value in request.query_pairs if key != "marker"]
-    views = [_listed(request, image, places) for image in shown] if places else list(map(image_view, shown))
+    views = (
+        [_listed(request, image, places) for image in shown]
+        if places
+        else [_view(request, image) for image in shown]
+    )
     body: Row = {"images": views, "schema": "/v2/schemas/images"}
     body["first"] = f"/v2/images?{urlencode(pairs)}" if pairs else "/v2/images"
     if found and len(found) == limit:
@@ -180,7 +190,7 @@ def index(request: Request) -> Row:
 
 def _listed(request: Request, image: Row, places: dict[str, list[Row]]) -> Row:
     allowed = request.allows("get_image_location", access.target_of(request, image))
-    return image_view(image, *_chosen(request, places[image["id"]] if allowed else []))
+    return _view(request, image, *_chosen(request, places[image["id"]] if allowed else []))
 
 
 def update(request: Request, image_id: str) -> Row:
@@ -196,6 +206,9 @@ def update(request: Request, image_id: str) -> Row:
         patch.apply(image, changes)
         _check_text(image)
         _check_counts(request.service.conf, image)
+        request.service.protections.check_change(
+            request, before["properties"], image["properties"], [change.name for change in changes]
+        )
         if changes:
             image["updated_at"] = clock.now()
             _save(tx, image, before)

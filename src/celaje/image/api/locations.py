@@ -209,10 +209,10 @@ def _take_validation(tx: Transaction, image: Row, data: Row) -> None:
     """Digests that the client vouches for: they become the queued image's; an active one must have them."""
     if not data:
         return
-    check_hash(data)
     names = ("checksum", "os_hash_algo", "os_hash_value")
     given = {name: data[name] for name in names if name in data}
     if image["status"] == "queued" and image["os_hash_value"] is None:
+        check_hash(data)
         images.update(tx, image["id"], **given)
         image.update(given)
         return
