@@ -93,11 +93,7 @@ class BoundedFile(logging.handlers.RotatingFileHandler):
             if self._written and self._written + len(line) > self.maxBytes:
                 self.doRollover()
                 self._written = 0
-<<<<<<< HEAD
             if self.stream is None:  # closed by a roll-over that failed
-=======
-            if self.stream is None:
->>>>>>> f478243 (The log file is written out a moment late: not a line's disk write before each commit)
                 self.stream = self._open()
             self.stream.write(line)
             self._written += len(line)

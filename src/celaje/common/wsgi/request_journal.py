@@ -61,13 +61,8 @@ def request_table(metadata: MetaData) -> Table:
 
 
 class RequestJournal:
-<<<<<<< HEAD
     """`kept` rows stay in the table, and at most a twentieth more. `soon(delay, work)` runs the writing on
     a thread that may wait; `component` is the name under which the log tells of the requests."""
-=======
-    """`kept` rows stay in the table, and at most a twentieth more. `soon(delay, work)` runs the writing on a
-    thread that may wait; `component` is the name under which the log tells of the requests."""
->>>>>>> f478243 (The log file is written out a moment late: not a line's disk write before each commit)
 
     def __init__(
         self,
