@@ -146,7 +146,7 @@ def test_lists_filter_sort_and_page(volumes, settled):
     assert volumes.get("/volumes?nonsense=1").status == 400
     assert volumes.at("3.30").get("/volumes?nonsense=1").status == 200
     assert volumes.get("/volumes?limit=-1").status == 400
-    assert volumes.get("/volumes?marker=no").status == 400
+    assert volumes.get("/volumes?marker=no").status == 404
     assert volumes.get("/volumes?sort=secret").status == 400
     summary = volumes.get("/volumes/summary").body["volume-summary"]
     assert (summary["total_count"], summary["total_size"]) == (5, 15)

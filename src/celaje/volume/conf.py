@@ -43,6 +43,7 @@ OPTIONS: Options = {
             help="Use the default zone when a request asks for one that does not exist.",
         ),
         cfg.StrOpt("default_volume_type", default="__DEFAULT__", help="Type of volumes that ask for none."),
+        cfg.StrOpt("default_group_type", help="The group type that GET /group_types/default shows."),
         cfg.ListOpt(
             "scheduler_default_filters",
             default=["AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter"],
@@ -172,6 +173,10 @@ OPTIONS: Options = {
         cfg.IntOpt(
             "volume_manage_deadline", default=600, min=1, help="Seconds for taking over what is there."
         ),
+        cfg.IntOpt(
+            "group_create_deadline", default=7200, min=1, help="Seconds for making or copying a group."
+        ),
+        cfg.IntOpt("group_delete_deadline", default=7200, min=1, help="Seconds for deleting a group."),
         cfg.IntOpt("volume_connect_deadline", default=300, min=1, help="Seconds for attaching a volume."),
         cfg.IntOpt("volume_disconnect_deadline", default=300, min=1, help="Seconds for detaching a volume."),
         cfg.IntOpt("snapshot_create_deadline", default=3600, min=1, help="Seconds for making a snapshot."),

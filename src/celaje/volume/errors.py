@@ -91,6 +91,38 @@ class ClusterNotFound(errors.NotFound):
     text = "Cluster {name} could not be found."
 
 
+class GroupTypeNotFound(errors.NotFound):
+    text = "Group type {group_type_id} could not be found."
+
+
+class GroupTypeSpecNotFound(errors.NotFound):
+    text = "Group Type {type_id} has no extra spec with key {key}."
+
+
+class GroupTypeExists(errors.Conflict):
+    text = "Group Type {id} already exists."
+
+
+class GroupNotFound(errors.NotFound):
+    text = "Group {group_id} could not be found."
+
+
+class GroupSnapshotNotFound(errors.NotFound):
+    text = "GroupSnapshot {group_snapshot_id} could not be found."
+
+
+class InvalidGroup(errors.Invalid):
+    text = "Invalid Group: {reason}"
+
+
+class InvalidGroupSnapshot(errors.Invalid):
+    text = "Invalid GroupSnapshot: {reason}"
+
+
+class GroupLimitExceeded(errors.OverQuota):
+    text = "Maximum number of groups allowed ({allowed}) exceeded"
+
+
 class InvalidReference(errors.Invalid):
     text = "Manage existing volume failed due to invalid backend reference {reference}: {reason}."
 

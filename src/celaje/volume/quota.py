@@ -8,7 +8,7 @@ from typing import Any
 
 from celaje.common.db import Transaction
 from celaje.volume import errors
-from celaje.volume.db import quotas, types
+from celaje.volume.db import groups, quotas, types
 
 # Resource -> the option that holds its default.
 RESOURCES = {
@@ -42,6 +42,7 @@ class Quotas:
         volumes, snapshots = quotas.usage(tx, project_id)
         used = dict.fromkeys(RESOURCES, 0)
         used.update({f"{what}_{name}": 0 for name in type_names.values() for what in PER_TYPE})
+        used["groups"] = groups.count(tx, project_id)
         for counts, what in ((volumes, "volumes"), (snapshots, "snapshots")):
             for type_id, (number, gib) in counts.items():
                 cost = gib if what == "volumes" or self._snapshots_cost else 0
@@ -92,6 +93,13 @@ class Quotas:
                     used = _numbers(counts)
                     raise errors.VolumeLimitExceeded(allowed=allowed, name=resource, used=used, requested=1)
 
+    def check_group(self, tx: Transaction, project_id: str) -> None:
+        """Room for one more group."""
+        quotas.lock(tx, project_id)
+        allowed, used = self._limits(tx, project_id)["groups"], groups.count(tx, project_id)
+        if 0 <= allowed < used + 1:
+            raise errors.GroupLimitExceeded(allowed=allowed, name="groups", used=used, requested=1)
+
     def check_type(self, tx: Transaction, project_id: str, volume_type: dict[str, Any], size: int) -> None:
         """Room for one of the project's volumes, of `size` GiB, among those of another type."""
         quotas.lock(tx, project_id)
@@ -99,8 +107,9 @@ class Quotas:
         volumes, snapshots = quotas.usage(tx, project_id)
         name, type_id = volume_type["name"], volume_type["id"]
         allowed = limits.get(f"volumes_{name}", -1)
-        if 0 <= allowed < _numbers(_of(volumes, type_id)) + 1:
-            raise errors.VolumeLimitExceeded(allowed=allowed, name=f"volumes_{name}")
+        used = _numbers(_of(volumes, type_id))
+        if 0 <= allowed < used + 1:
+            raise errors.VolumeLimitExceeded(allowed=allowed, name=f"volumes_{name}", used=used, requested=1)
         allowed = limits.get(f"gigabytes_{name}", -1)
         used = _sizes(_of(volumes, type_id))
         used += _sizes(_of(snapshots, type_id)) if self._snapshots_cost else 0
@@ -151,10 +160,11 @@ class Quotas:
             ("volumes", counted[0], len(volumes), errors.VolumeLimitExceeded),
             ("snapshots", counted[1], len(snapshots), errors.SnapshotLimitExceeded),
         ):
-            for resource, used in ((what, counts.values()), (f"{what}_{name}", _of(counts, type_id))):
+            for resource, those in ((what, counts.values()), (f"{what}_{name}", _of(counts, type_id))):
                 allowed = limits.get(resource, -1)
-                if number and 0 <= allowed < _numbers(used) + number:
-                    raise refused(allowed=allowed, name=resource)
+                used = _numbers(those)
+                if number and 0 <= allowed < used + number:
+                    raise refused(allowed=allowed, name=resource, used=used, requested=number)
 
     def _check_gigabytes(
         self,

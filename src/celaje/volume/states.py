@@ -28,7 +28,13 @@ UPLOAD, RETYPE, MIGRATE = "volume.upload_image", "volume.retype", "volume.migrat
 REVERT, REIMAGE, MANAGE = "volume.revert", "volume.reimage", "volume.manage"
 
 VOLUME_STATES = [
-    Passing("creating", "waits for a back end", CREATE, "volume_create_deadline", "error"),
+    Passing(
+        "creating",
+        "waits for a back end",
+        (CREATE, "group.create_from_source"),
+        "volume_create_deadline",
+        "error",
+    ),
     Passing("downloading", "is written from an image", (CREATE, REIMAGE), "volume_create_deadline", "error"),
     State("available"),
     Expiring("reserved", "promised to a server", RECLAIM, TERM, ("available", "in-use")),
@@ -44,7 +50,13 @@ VOLUME_STATES = [
     Passing("reverting", "to a snapshot", REVERT, "volume_revert_deadline", "error"),
     Passing("managing", "is looked for at the back end", MANAGE, "volume_manage_deadline", "error_managing"),
     State("error_managing", "never was ours"),
-    Passing("deleting", "", DELETE, "volume_delete_deadline", "error_deleting"),
+    Passing(
+        "deleting",
+        "by itself, or with its group",
+        (DELETE, "group.delete"),
+        "volume_delete_deadline",
+        "error_deleting",
+    ),
     State("error_deleting", "may be deleted again"),
     State("error"),
     State("maintenance", "set by an operator"),
@@ -80,6 +92,9 @@ VOLUMES = StateTable(
         ("deleting", "available"),
         *((back, passing) for back in ("available", "in-use") for passing in ("uploading", "retyping")),
         *((passing, back) for back in ("available", "in-use") for passing in ("uploading", "retyping")),
+        # What an operator detaches by force.
+        ("error", "available"),
+        ("error", "in-use"),
         ("available", "migrating"),
         ("migrating", "available"),
         ("available", "reverting"),
@@ -103,12 +118,14 @@ VOLUMES = StateTable(
 SNAPSHOTS = StateTable(
     "snapshot",
     [
-        Passing("creating", "", "snapshot.create", "snapshot_create_deadline", "error"),
+        Passing(
+            "creating", "", ("snapshot.create", "group_snapshot.create"), "snapshot_create_deadline", "error"
+        ),
         State("available"),
         Passing(
             "deleting",
             "by itself, or with its volume",
-            ("snapshot.delete", DELETE),
+            ("snapshot.delete", DELETE, "group_snapshot.delete"),
             "snapshot_delete_deadline",
             "error_deleting",
         ),
@@ -186,4 +203,40 @@ ATTACHMENTS = StateTable(
         ("detaching", "error_detaching"),
     ],
     column="attach_status",
+)
+
+GROUPS = StateTable(
+    "group",
+    [
+        Passing(
+            "creating", "", ("group.create", "group.create_from_source"), "group_create_deadline", "error"
+        ),
+        State("available"),
+        Passing("deleting", "with its volumes", "group.delete", "group_delete_deadline", "error_deleting"),
+        State("error_deleting", "may be deleted again"),
+        State("error"),
+    ],
+    [
+        ("creating", "available"),
+        ("creating", "error"),
+        *((source, "deleting") for source in ("available", "error", "error_deleting")),
+        ("deleting", "error_deleting"),
+    ],
+)
+
+GROUP_SNAPSHOTS = StateTable(
+    "group_snapshot",
+    [
+        Passing("creating", "", "group_snapshot.create", "snapshot_create_deadline", "error"),
+        State("available"),
+        Passing("deleting", "", "group_snapshot.delete", "snapshot_delete_deadline", "error_deleting"),
+        State("error_deleting", "may be deleted again"),
+        State("error"),
+    ],
+    [
+        ("creating", "available"),
+        ("creating", "error"),
+        *((source, "deleting") for source in ("available", "error", "error_deleting")),
+        ("deleting", "error_deleting"),
+    ],
 )

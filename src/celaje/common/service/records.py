@@ -7,7 +7,18 @@ service lists and the schedulers' "is it up" read here. Options `report_interval
 import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, UniqueConstraint, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    or_,
+    select,
+    update,
+)
 
 from celaje.common import clock
 from celaje.common.db import DuplicateRow, Json, Moment, Transaction, fetch_all, fetch_one
@@ -104,11 +115,13 @@ class ServiceRecords:
         return fetch_one(tx, select(services).where(services.c.binary == binary, services.c.host == host))
 
     def list(self, tx: Transaction, *, binary: str | None = None, host: str | None = None) -> list[Row]:
+        """`host` is a service's own, or that of the node that it is on (`host` of `host@backend`)."""
         statement = select(self.table).order_by(self.table.c.id)
         if binary:
             statement = statement.where(self.table.c.binary == binary)
         if host:
-            statement = statement.where(self.table.c.host == host)
+            own = self.table.c.host
+            statement = statement.where(or_(own == host, own.startswith(f"{host}@", autoescape=True)))
         return fetch_all(tx, statement)
 
     def change(self, tx: Transaction, record_id: int, **values: Any) -> None:

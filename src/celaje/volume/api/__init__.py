@@ -15,6 +15,7 @@ def build_api(service: Any) -> Api:
         service,
         ROUTES,
         service_type="volume",
+        trailing_slash=False,
         policy=Policy(RULES, path=ground.policy_file),
         dialect=dialects.volume,
         authenticate=ground.authentication(),

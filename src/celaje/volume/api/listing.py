@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, func, select, true
 
 from celaje.common.db import Transaction, fetch_all
-from celaje.common.db.paging import MarkerNotFound, page
-from celaje.common.errors import Invalid
+from celaje.common.db.paging import page
+from celaje.common.errors import Invalid, NotFound
 from celaje.common.wsgi import Request
 from celaje.common.wsgi.paging import Page, next_link, read_limit, read_offset, read_sort
 from celaje.volume.api import lookup
@@ -81,7 +81,7 @@ class Listing:
             return None
         found = fetch_all(tx, select(self.table).where(self.table.c.id == wanted.marker))
         if not found:
-            raise MarkerNotFound(marker=wanted.marker[:64])
+            raise NotFound(f"marker [{wanted.marker[:64]}] not found")
         row = found[0]
         names = {key: column.name for key, column in self.sort_columns.items()}
         return {**row, **{key: row[name] for key, name in names.items()}}
@@ -118,6 +118,11 @@ def of_project(table: Table) -> Callable[[Request], list[Condition]]:
         return [table.c.project_id == (lookup.scope_of(request) or request.context.project_id)]
 
     return restrict
+
+
+def everything() -> Condition:
+    """The condition of a query parameter that leaves nothing out."""
+    return _and([])
 
 
 def equals(column: ColumnElement[Any]) -> Callable[[str, Request], Condition]:

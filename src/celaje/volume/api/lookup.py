@@ -11,7 +11,7 @@ from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.db import attachments, snapshots, types, volumes
 from celaje.volume.db.seeds import DEFAULT_TYPE
-from celaje.volume.db.tables import ATTACHMENTS, SNAPSHOTS, VOLUMES
+from celaje.volume.db.tables import ATTACHMENTS, BACKENDS, SNAPSHOTS, VOLUMES
 
 Row = dict[str, Any]
 
@@ -80,3 +80,20 @@ def default_type(request: Request, tx: Transaction) -> Row:
 
 def _sees(request: Request, tx: Transaction, row: Row) -> bool:
     return request.context.is_admin or types.may_use(tx, row, request.context.project_id)
+
+
+def default_zone(request: Request) -> str:
+    conf = request.service.conf
+    return conf.default_availability_zone or conf.storage_availability_zone
+
+
+def zone(request: Request, tx: Transaction, asked: str) -> str:
+    """The availability zone that was asked for, if there is one of that name."""
+    conf = request.service.conf
+    default = default_zone(request)
+    zones = set(tx.execute(BACKENDS.select().with_only_columns(BACKENDS.c.availability_zone)).scalars())
+    if asked in {default, conf.storage_availability_zone, *zones}:
+        return asked
+    if conf.allow_availability_zone_fallback:
+        return default
+    raise errors.InvalidInput(reason=f"Availability zone '{asked}' is invalid.")

@@ -15,6 +15,9 @@ from celaje.volume.api import (
     clusters,
     encryptions,
     extensions,
+    group_snapshots,
+    group_types,
+    groups,
     hosts,
     manageable,
     messages,
@@ -56,6 +59,7 @@ def _own_project(handler: Callable[..., Any]) -> Callable[..., Any]:
 _DISCOVERY = [
     Route("GET", "/", None, versions.show_all),
     Route("GET", "/v3", None, versions.show_v3),
+    Route("GET", "/v3/", None, versions.show_v3),
 ]
 
 _VOLUMES = [
@@ -251,6 +255,45 @@ _TRANSFERS = [
     *_transfers("/volume-transfers", [replace(_CREATE_TRANSFER, until=(3, 54)), replace(_CREATE_TRANSFER, since=(3, 55), schema=transfers.CREATE_3_55)]),
 ]
 
+_GROUP_TYPES = [
+    Route("GET", "/group_types", "celaje:any_token", group_types.index, since=(3, 11)),
+    Route("POST", "/group_types", "group:group_types:create", group_types.create, 202, since=(3, 11), schema=group_types.CREATE),
+    Route("GET", "/group_types/{type_id}", "celaje:any_token", group_types.show, since=(3, 11)),
+    Route("PUT", "/group_types/{type_id}", "group:group_types:update", group_types.update, since=(3, 11), schema=group_types.UPDATE),
+    Route("DELETE", "/group_types/{type_id}", "group:group_types:delete", group_types.delete, 202, since=(3, 11)),
+    Route("GET", "/group_types/{type_id}/group_specs", "group:group_types_specs:get_all", group_types.index_specs, since=(3, 11)),
+    Route("POST", "/group_types/{type_id}/group_specs", "group:group_types_specs:create", group_types.create_specs, 202, since=(3, 11), schema=group_types.CREATE_SPECS),
+    Route("GET", "/group_types/{type_id}/group_specs/{key}", "group:group_types_specs:get", group_types.show_spec, since=(3, 11)),
+    Route("PUT", "/group_types/{type_id}/group_specs/{key}", "group:group_types_specs:update", group_types.update_spec, since=(3, 11), schema=group_types.UPDATE_SPEC),
+    Route("DELETE", "/group_types/{type_id}/group_specs/{key}", "group:group_types_specs:delete", group_types.delete_spec, 202, since=(3, 11)),
+]
+
+
+def _replication(action: str) -> Route:
+    return Route("POST", "/groups/{group_id}/action", f"group:{action}", groups.replicate, 202, since=(3, 38), action=action, schema=schemas.wrapped(action, groups.REPLICATION))
+
+
+_GROUPS = [
+    Route("GET", "/groups", "group:get_all", groups.index, since=(3, 13)),
+    Route("POST", "/groups", "group:create", groups.create, 202, since=(3, 13), schema=groups.CREATE),
+    Route("GET", "/groups/detail", "group:get_all", groups.detail, since=(3, 13)),
+    Route("POST", "/groups/action", "group:create", groups.create_from_source, 202, since=(3, 14), action="create-from-src", schema=groups.CREATE_FROM_SOURCE),
+    Route("GET", "/groups/{group_id}", "group:get", groups.show, since=(3, 13)),
+    Route("PUT", "/groups/{group_id}", "group:update", groups.update, 202, since=(3, 13), schema=groups.UPDATE),
+    Route("POST", "/groups/{group_id}/action", "group:delete", groups.delete, 202, since=(3, 13), action="delete", schema=groups.DELETE),
+    Route("POST", "/groups/{group_id}/action", "group:reset_status", groups.reset_status, 202, since=(3, 20), action="reset_status", schema=groups.RESET_STATUS),
+    _replication("enable_replication"),
+    _replication("disable_replication"),
+    _replication("failover_replication"),
+    _replication("list_replication_targets"),
+    Route("GET", "/group_snapshots", "group:get_all_group_snapshots", group_snapshots.index, since=(3, 14)),
+    Route("POST", "/group_snapshots", "group:create_group_snapshot", group_snapshots.create, 202, since=(3, 14), schema=group_snapshots.CREATE),
+    Route("GET", "/group_snapshots/detail", "group:get_all_group_snapshots", group_snapshots.detail, since=(3, 14)),
+    Route("GET", "/group_snapshots/{group_snapshot_id}", "group:get_group_snapshot", group_snapshots.show, since=(3, 14)),
+    Route("DELETE", "/group_snapshots/{group_snapshot_id}", "group:delete_group_snapshot", group_snapshots.delete, 202, since=(3, 14)),
+    Route("POST", "/group_snapshots/{group_snapshot_id}/action", "group:reset_group_snapshot_status", group_snapshots.reset_status, 202, since=(3, 19), action="reset_status", schema=group_snapshots.RESET_STATUS),
+]
+
 # Cinder has these without a project in their URL only.
 _DEFAULT_TYPES = [
     Route("GET", "/v3/default-types", "volume_extension:default_get_all", types.index_defaults, since=(3, 62)),
@@ -307,6 +350,8 @@ _OF_PROJECTS = [
     *_QOS_SPECS,
     *_TRANSFERS,
     *_MANAGEABLE,
+    *_GROUP_TYPES,
+    *_GROUPS,
     *_ADMINISTRATION,
 ]
 

@@ -228,6 +228,11 @@ def _delete(request: Request, snapshot_id: str, *, force: bool) -> Response:
                 reason=f"Snapshot {snapshot_id} status must be {' or '.join(sorted(sources))} to delete, it "
                 f"is {row['status']}."
             )
+        if row["group_snapshot_id"] is not None:
+            raise errors.InvalidSnapshot(
+                reason=f"Snapshot {snapshot_id} belongs to group snapshot {row['group_snapshot_id']}, with "
+                "which it is deleted."
+            )
         volume = volumes.get(tx, row["volume_id"])
         if volume is None or volume["host"] is None:
             snapshots.remove(tx, snapshot_id)

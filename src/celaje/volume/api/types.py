@@ -151,8 +151,6 @@ def create(request: Request) -> Row:
             types.insert_type(tx, row)
         except DuplicateRow:
             raise errors.VolumeTypeExists(name=row["name"]) from None
-        if not row["is_public"] and request.context.project_id:
-            types.add_access(tx, row["id"], request.context.project_id)
 
     request.service.database.write(unit)
     access = {"os-volume-type-access:is_public": row["is_public"]}

@@ -398,7 +398,7 @@ def force_detach(request: Request, volume_id: str) -> Response:
                 attachments_api.begin_disconnecting(request, tx, row)
             else:
                 attachments.remove(tx, row["id"])
-        attachments.settle_volume(tx, volume_id)
+        attachments.settle_volume(tx, volume_id, also=("error",))
 
     _write(request, unit)
     return Response(status=202)

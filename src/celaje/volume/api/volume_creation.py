@@ -12,8 +12,8 @@ from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.api import images, lookup, schemas
 from celaje.volume.api.volume_view import VolumeView
-from celaje.volume.db import backups, encryptions, snapshots, types, volumes
-from celaje.volume.db.tables import BACKENDS, BACKUPS
+from celaje.volume.db import backups, encryptions, groups, snapshots, types, volumes
+from celaje.volume.db.tables import BACKUPS
 from celaje.volume.states import BACKUPS as BACKUP_STATES
 
 Row = dict[str, Any]
@@ -95,6 +95,7 @@ class _Wish:
             request.authorize(rule="volume:multiattach")
         _check_size_of_type(specs, size)
         zone = self._zone(tx, origin)
+        group = self._group(tx, volume_type)
         service.quotas.check_volume(tx, request.context.project_id, volume_type, size)
         now = clock.now()
         row: Row = {
@@ -116,6 +117,7 @@ class _Wish:
             "metadata": self.asked.get("metadata") or {},
             "image_metadata": self._image_metadata(origin),
             "encryption_key_id": None,
+            "group_id": group["id"] if group else None,
             "created_at": now,
         }
         row["flow_id"] = service.flows.submit(
@@ -129,7 +131,7 @@ class _Wish:
                     "availability_zone": zone if self.asked.get("availability_zone") else None,
                     "extra_specs": specs,
                     "hints": self._hints(tx),
-                    "pinned": origin["host"].partition("#")[0] if origin and origin.get("host") else None,
+                    "pinned": _pinned(origin, group),
                 },
                 "source": source,
             },
@@ -225,17 +227,28 @@ class _Wish:
         return lookup.default_type(self.request, tx)
 
     def _zone(self, tx: Transaction, origin: Row | None) -> str:
-        conf = self.request.service.conf
-        default = conf.default_availability_zone or conf.storage_availability_zone
         asked = self.asked.get("availability_zone")
         if not asked:
-            return origin["availability_zone"] if origin else default
-        zones = set(tx.execute(BACKENDS.select().with_only_columns(BACKENDS.c.availability_zone)).scalars())
-        if asked in {default, conf.storage_availability_zone, *zones}:
-            return asked
-        if conf.allow_availability_zone_fallback:
-            return default
-        raise errors.InvalidInput(reason=f"Availability zone '{asked}' is invalid.")
+            return origin["availability_zone"] if origin else lookup.default_zone(self.request)
+        return lookup.zone(self.request, tx, asked)
+
+    def _group(self, tx: Transaction, volume_type: Row) -> Row | None:
+        """The group that it is to belong to: one of its own project's that takes its type."""
+        group_id = self.asked.get("group_id")
+        if not group_id:
+            return None
+        row = groups.get_of_project(tx, group_id, lookup.scope_of(self.request))
+        if row is None:
+            raise errors.GroupNotFound(group_id=group_id)
+        if row["status"] != "available":
+            raise errors.InvalidGroup(
+                reason=f"Group {group_id} must be available to get a volume, it is {row['status']}."
+            )
+        if volume_type["id"] not in row["volume_types"]:
+            raise errors.InvalidInput(
+                reason=f"volume_types {volume_type['name']} is not one that group {group_id} takes."
+            )
+        return row
 
     def _hints(self, tx: Transaction) -> Row:
         """The volumes of different_host and same_host as the back ends that they lie on."""
@@ -255,15 +268,21 @@ class _Wish:
         return images.metadata(self.image)
 
 
+def _pinned(origin: Row | None, group: Row | None) -> str | None:
+    """The only place that it may go: its group's pool, or the back end of what it is made from."""
+    if group is not None:
+        return group["host"]
+    return origin["host"].partition("#")[0] if origin and origin.get("host") else None
+
+
 def _refuse_what_is_not_there(asked: Row) -> None:
     if asked.get("multiattach") is not None and schemas.truth(asked["multiattach"]):
         raise Invalid(
             "multiattach parameter has been removed. Use a volume type whose extra spec multiattach is "
             "'<is> True'."
         )
-    for name in ("group_id", "consistencygroup_id"):
-        if asked.get(name):
-            raise NotFound(f"{name} {asked[name]} could not be found.")
+    if asked.get("consistencygroup_id"):
+        raise NotFound(f"ConsistencyGroup {asked['consistencygroup_id']} could not be found.")
 
 
 def _name(asked: Row, field: str) -> str | None:

@@ -166,7 +166,8 @@ def begin_deletion(request: Request, tx: Transaction, row: Row, *, cascade: bool
             "by its deadline."
         )
     attached = any(each["attach_status"] == "attached" for each in held)
-    blocked = row["status"] not in sources or (attached and not force) or (kept and not cascade)
+    blocked: Any = row["group_id"] is not None and not force
+    blocked = blocked or row["status"] not in sources or (attached and not force) or (kept and not cascade)
     if (
         cascade
         and not force

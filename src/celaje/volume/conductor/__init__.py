@@ -14,6 +14,8 @@ from celaje.volume.conductor.delete_snapshot import delete_snapshot
 from celaje.volume.conductor.delete_volume import delete_volume
 from celaje.volume.conductor.disconnect_attachment import disconnect_attachment
 from celaje.volume.conductor.extend_volume import extend_volume
+from celaje.volume.conductor.group_snapshots import create_group_snapshot, delete_group_snapshot
+from celaje.volume.conductor.groups import create_group, create_group_from_source, delete_group
 from celaje.volume.conductor.manage import manage_snapshot, manage_volume
 from celaje.volume.conductor.migrate_volume import migrate_volume
 from celaje.volume.conductor.moving import remove_source
@@ -46,6 +48,11 @@ FLOWS = [
     reimage_volume,
     manage_volume,
     manage_snapshot,
+    create_group,
+    create_group_from_source,
+    delete_group,
+    create_group_snapshot,
+    delete_group_snapshot,
     reclaim_attachment,
     reclaim_volume,
 ]

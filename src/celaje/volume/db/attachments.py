@@ -70,9 +70,10 @@ def expired(tx: Transaction, now: datetime.datetime, limit: int = 100) -> list[R
     return fetch_all(tx, statement)
 
 
-def settle_volume(tx: Transaction, volume_id: str, **values: Any) -> str:
+def settle_volume(tx: Transaction, volume_id: str, *, also: tuple[str, ...] = (), **values: Any) -> str:
     """Give the volume the state that its attachments say, unless a flow or an operator has put it into
-    another: in-use if one is attached, else attaching, reserved, and without any available. Returns it."""
+    another: in-use if one is attached, else attaching, reserved, and without any available. Returns it.
+    `also`: states from which it comes back as well."""
     status, attached = state_of(of_volume(tx, volume_id))
     # Attachments hold terms of their own; a volume's own term is for states without an attachment.
     VOLUME_STATES.move(
@@ -80,7 +81,7 @@ def settle_volume(tx: Transaction, volume_id: str, **values: Any) -> str:
         VOLUMES,
         volume_id,
         status,
-        sources=set(STEADY) & VOLUME_STATES.sources(status),
+        sources={*STEADY, *also} & VOLUME_STATES.sources(status),
         attach_status=attached,
         expires_at=None,
         updated_at=clock.now(),

@@ -36,6 +36,10 @@ ACTIONS = {
     "103": "revert volume to snapshot",
     "104": "manage existing volume",
     "105": "manage existing snapshot",
+    "106": "create group",
+    "107": "delete group",
+    "108": "create group snapshot",
+    "109": "delete group snapshot",
 }
 DETAILS = {
     "001": "An unknown error occurred.",

@@ -1,0 +1,218 @@
+"""Group snapshots (since 3.14): a snapshot of each of a group's volumes, made and deleted together."""
+
+from typing import Any
+
+from celaje.common import clock
+from celaje.common.db import Transaction
+from celaje.common.wsgi import Request, Response
+from celaje.volume import errors
+from celaje.volume.api import groups as groups_api
+from celaje.volume.api import listing, lookup, schemas
+from celaje.volume.api.volume_view import moment
+from celaje.volume.db import groups, snapshots, types, volumes
+from celaje.volume.db.tables import GROUP_SNAPSHOTS, SNAPSHOTS
+from celaje.volume.states import GROUP_SNAPSHOTS as STATES
+from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
+
+Row = dict[str, Any]
+
+CREATE = schemas.wrapped(
+    "group_snapshot",
+    schemas.record(
+        {"group_id": schemas.UUID, "name": schemas.OPTIONAL_NAME, "description": schemas.DESCRIPTION},
+        ("group_id",),
+    ),
+)
+_MAY_BE_SET = ("available", "creating", "deleting", "error", "error_deleting", "updating")
+RESET_STATUS = schemas.wrapped("reset_status", schemas.record({"status": {"type": "string"}}, ("status",)))
+
+LISTING = listing.Listing(
+    GROUP_SNAPSHOTS,
+    {key: key for key in ("id", "name", "status", "created_at", "updated_at", "group_id")},
+    {
+        "name": listing.equals(GROUP_SNAPSHOTS.c.name),
+        "status": listing.equals(GROUP_SNAPSHOTS.c.status),
+        "group_id": listing.equals(GROUP_SNAPSHOTS.c.group_id),
+    },
+    {"project_id": listing.equals(GROUP_SNAPSHOTS.c.project_id)},
+)
+_restrict = listing.of_project(GROUP_SNAPSHOTS)
+
+
+def summary(row: Row) -> Row:
+    return {key: row[key] for key in ("id", "name", "group_type_id")}
+
+
+def detailed(request: Request, row: Row) -> Row:
+    shown = {
+        **summary(row),
+        "group_id": row["group_id"],
+        "status": row["status"],
+        "created_at": moment(row["created_at"]),
+        "description": row["description"],
+    }
+    if request.at_least(3, 58) and request.allows("group:group_snapshot_project_attribute"):
+        shown["project_id"] = row["project_id"]
+    return shown
+
+
+def find(request: Request, tx: Transaction, group_snapshot_id: str) -> Row:
+    row = groups.get_snapshot_of_project(tx, group_snapshot_id, lookup.scope_of(request))
+    if row is None:
+        raise errors.GroupSnapshotNotFound(group_snapshot_id=group_snapshot_id)
+    request.authorize(lookup.target(row))
+    return row
+
+
+def index(request: Request) -> Row:
+    rows, beside = request.service.database.read(lambda tx: LISTING.read(request, tx, _restrict))
+    return _listed([summary(row) for row in rows], beside)
+
+
+def detail(request: Request) -> Row:
+    rows, beside = request.service.database.read(lambda tx: LISTING.read(request, tx, _restrict))
+    return _listed([detailed(request, row) for row in rows], beside)
+
+
+def _listed(shown: list[Row], beside: Row) -> Row:
+    links = {"group_snapshot_links": beside["links"]} if "links" in beside else {}
+    return {"group_snapshots": shown, **links}
+
+
+def show(request: Request, group_snapshot_id: str) -> Row:
+    row = request.service.database.read(lambda tx: find(request, tx, group_snapshot_id))
+    return {"group_snapshot": detailed(request, row)}
+
+
+def create(request: Request) -> Row:
+    asked = request.body["group_snapshot"]
+    name = asked.get("name")
+
+    def unit(tx: Transaction) -> Row:
+        group = groups_api.find(request, tx, asked["group_id"])
+        members = groups.volumes_of(tx, group["id"])
+        if group["status"] != "available" or not members:
+            raise errors.InvalidGroup(
+                reason=f"Source group {group['id']} must be available and not empty, it is {group['status']}."
+            )
+        now = clock.now()
+        row: Row = {
+            "id": clock.new_uuid(),
+            "group_id": group["id"],
+            "project_id": group["project_id"],
+            "user_id": request.context.user_id,
+            "name": name.strip() if name else name,
+            "description": asked.get("description"),
+            "status": "creating",
+            "group_type_id": group["group_type_id"],
+            "created_at": now,
+        }
+        parts = [_snapshot_of(request, tx, row, volume) for volume in members]
+        row["flow_id"] = request.service.flows.submit(
+            tx,
+            "group_snapshot.create",
+            resource=("group_snapshot", row["id"]),
+            arguments={
+                "group_snapshot_id": row["id"],
+                "snapshots": [
+                    {
+                        "snapshot": snapshots.for_driver(part, volume),
+                        "volume": volumes.for_driver(volume),
+                        "attached": volume["status"] == "in-use",
+                    }
+                    for part, volume in zip(parts, members, strict=True)
+                ],
+            },
+            project_id=group["project_id"],
+        )
+        groups.insert_snapshot(tx, row)
+        for part in parts:
+            snapshots.change(tx, part["id"], flow_id=row["flow_id"])
+        return row
+
+    return {"group_snapshot": summary(request.service.database.write(unit))}
+
+
+def _snapshot_of(request: Request, tx: Transaction, group_snapshot: Row, volume: Row) -> Row:
+    """One of its snapshots, written: the quota of the next counts it."""
+    if volume["status"] not in ("available", "in-use") or volume["host"] is None:
+        raise errors.InvalidVolume(
+            reason=f"Volume {volume['id']} status must be available or in-use, but current status is: "
+            f"{volume['status']}."
+        )
+    volume_type = types.get(tx, volume["volume_type_id"])
+    assert volume_type is not None
+    request.service.quotas.check_snapshot(tx, volume["project_id"], volume_type, volume["size"])
+    row: Row = {
+        "id": clock.new_uuid(),
+        "volume_id": volume["id"],
+        "project_id": volume["project_id"],
+        "user_id": request.context.user_id,
+        "name": group_snapshot["name"],
+        "description": group_snapshot["description"],
+        "volume_size": volume["size"],
+        "status": "creating",
+        "progress": "0%",
+        "volume_type_id": volume["volume_type_id"],
+        "provider_location": None,
+        "group_snapshot_id": group_snapshot["id"],
+        "consumes_quota": True,
+        "metadata": {},
+        "created_at": group_snapshot["created_at"],
+    }
+    snapshots.insert(tx, row)
+    return row
+
+
+def delete(request: Request, group_snapshot_id: str) -> Response:
+    def unit(tx: Transaction) -> None:
+        row = find(request, tx, group_snapshot_id)
+        free = row["flow_id"] is None and row["status"] in STATES.sources("deleting")
+        parts = groups.snapshots_of(tx, group_snapshot_id)
+        if not free or groups.is_being_copied(tx, group_snapshot_id) or any(p["flow_id"] for p in parts):
+            raise errors.InvalidGroupSnapshot(
+                reason="GroupSnapshot status must be available or error, and no Group can be currently using "
+                "it as source for its creation."
+            )
+        flow_id = request.service.flows.submit(
+            tx,
+            "group_snapshot.delete",
+            resource=("group_snapshot", group_snapshot_id),
+            arguments={
+                "group_snapshot_id": group_snapshot_id,
+                "snapshots": [_deleting(tx, part) for part in parts],
+            },
+            project_id=row["project_id"],
+        )
+        now = clock.now()
+        STATES.move(tx, GROUP_SNAPSHOTS, group_snapshot_id, "deleting", flow_id=flow_id, updated_at=now)
+        for part in parts:
+            if part["status"] not in SNAPSHOT_STATES.sources("deleting"):  # an operator set it
+                snapshots.change(tx, part["id"], status="error")
+            SNAPSHOT_STATES.move(tx, SNAPSHOTS, part["id"], "deleting", flow_id=flow_id, updated_at=now)
+
+    request.service.database.write(unit)
+    return Response(status=202)
+
+
+def _deleting(tx: Transaction, snapshot: Row) -> Row:
+    volume = volumes.get(tx, snapshot["volume_id"])
+    assert volume is not None
+    return {"snapshot": snapshots.for_driver(snapshot, volume), "volume": volumes.for_driver(volume)}
+
+
+def reset_status(request: Request, group_snapshot_id: str) -> Response:
+    status = request.body["reset_status"]["status"]
+    if status not in _MAY_BE_SET:
+        raise errors.InvalidInput(reason=f"status {status[:64]} must be one of {', '.join(_MAY_BE_SET)}.")
+
+    def unit(tx: Transaction) -> None:
+        row = find(request, tx, group_snapshot_id)
+        if row["flow_id"] is not None:
+            raise errors.InvalidGroupSnapshot(
+                reason=f"Group snapshot {group_snapshot_id} is held by an operation under way."
+            )
+        groups.change_snapshot(tx, group_snapshot_id, status=status, updated_at=clock.now())
+
+    request.service.database.write(unit)
+    return Response(status=202)
