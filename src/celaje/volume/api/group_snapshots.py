@@ -57,6 +57,7 @@ def detailed(request: Request, row: Row) -> Row:
 
 
 def find(request: Request, tx: Transaction, group_snapshot_id: str) -> Row:
+    tx.hold(GROUP_SNAPSHOTS, group_snapshot_id)
     row = groups.get_snapshot_of_project(tx, group_snapshot_id, lookup.scope_of(request))
     if row is None:
         raise errors.GroupSnapshotNotFound(group_snapshot_id=group_snapshot_id)

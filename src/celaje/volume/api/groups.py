@@ -111,6 +111,7 @@ def detailed(request: Request, tx: Transaction, row: Row) -> Row:
 
 
 def find(request: Request, tx: Transaction, group_id: str, rule: str | None = None) -> Row:
+    tx.hold(GROUPS, group_id)
     row = groups.get_of_project(tx, group_id, lookup.scope_of(request))
     if row is None:
         raise errors.GroupNotFound(group_id=group_id)
@@ -359,6 +360,7 @@ def _ids(text: str | None) -> set[str]:
 
 
 def _remove_member(request: Request, tx: Transaction, row: Row, volume_id: str) -> None:
+    tx.hold(VOLUMES, volume_id)
     volume = volumes.get(tx, volume_id)
     if volume is None or volume["group_id"] != row["id"]:
         raise errors.InvalidVolume(
@@ -374,6 +376,7 @@ def _remove_member(request: Request, tx: Transaction, row: Row, volume_id: str) 
 
 def _add_member(request: Request, tx: Transaction, row: Row, volume_id: str) -> None:
     why = f"Cannot add volume {volume_id} to group {row['id']} because "
+    tx.hold(VOLUMES, volume_id)
     volume = volumes.get_of_project(tx, volume_id, lookup.scope_of(request))
     if volume is None:
         raise errors.InvalidVolume(reason=f"{why}volume could not be found.")

@@ -80,6 +80,7 @@ def _listed(request: Request, view: Any) -> Row:
 
 
 def _find(request: Request, tx: Transaction, transfer_id: str) -> Row:
+    tx.hold(TRANSFERS, transfer_id)
     row = transfers.get_of_project(tx, transfer_id, lookup.scope_of(request))
     if row is None:
         raise errors.TransferNotFound(transfer_id=transfer_id)
@@ -143,6 +144,7 @@ def accept(request: Request, transfer_id: str) -> Row:
     key = str(request.body["accept"]["auth_key"])
 
     def unit(tx: Transaction) -> Row:
+        tx.hold(TRANSFERS, transfer_id)
         row = transfers.get(tx, transfer_id)
         if row is None:
             raise errors.TransferNotFound(transfer_id=transfer_id)
@@ -156,6 +158,7 @@ def accept(request: Request, transfer_id: str) -> Row:
 
 
 def _take(request: Request, tx: Transaction, row: Row) -> None:
+    tx.hold(VOLUMES, row["volume_id"])
     volume = volumes.get(tx, row["volume_id"])
     if volume is None:
         raise errors.VolumeNotFound(volume_id=row["volume_id"])
