@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_one
+from celaje.common.db import DuplicateRow, Transaction, fetch_all, fetch_one, serialise
 from celaje.common.db.paging import page
 from celaje.common.errors import Conflict
 from celaje.image.db.tables import ASSOCIATIONS, DEFINITIONS, NAMESPACES, RESOURCE_TYPES
@@ -139,7 +139,9 @@ def dissociate(tx: Transaction, namespace: str, name: str) -> bool:
 
 
 def sow(tx: Transaction, stock: Sequence[Mapping[str, Any]]) -> bool:
-    """Namespaces as bodies have them, into a database that never had a resource type."""
+    """Namespaces as bodies have them, into a database that never had a resource type. Several processes may
+    start at once: one sows."""
+    serialise(tx, "image.metadefs")
     if fetch_one(tx, select(RESOURCE_TYPES).limit(1)) is not None:
         return False
     now = {"created_at": clock.now(), "updated_at": clock.now()}
