@@ -43,7 +43,7 @@ class Shell:
         """What the command prints; its end is told from the echo by a sum that only the shell works out."""
         self._number += 1
         tag = f"DONE-{self._number}-{1000 + self._number}"
-        line = f"{command}; echo DONE-{self._number}-$((1000 + {self._number}))\n"
+        line = f"{command}\necho DONE-{self._number}-$((1000 + {self._number}))\n"
         self._said = b""
         self._socket.sendall(line.encode())
         end = time.monotonic() + seconds
@@ -328,9 +328,9 @@ def test_a_storage_daemon_that_dies_under_a_guest(world, servers):
     written = shell.fill(disk)
     driver = world.cloud.running["volume"].workers["far"].driver
     driver.daemon.kill()
-    shell.run(f"(dd if=/run/stream of={disk} bs=1M seek=64 conv=fsync; echo $? > /run/outcome) &")
+    shell.run(f"(dd if=/run/stream of={disk} bs=1M seek=64 conv=fsync; echo ended $? > /run/outcome) &")
     driver.capabilities()
-    until(lambda: "0" in shell.run("cat /run/outcome 2>/dev/null").splitlines(), 90, "the write")
+    until(lambda: "ended 0" in shell.run("cat /run/outcome 2>/dev/null"), 90, "the write")
     assert shell.digest(disk) == written
     world.detach(one, volume_id)
 
