@@ -11,6 +11,7 @@ from celaje.assembly import service_class
 from celaje.common.db import Database
 from celaje.common.rest.http_transport import HttpTransport
 from celaje.compute.drivers.fake import FakeCloudState
+from celaje.image.stores.file import FileStore
 from celaje.network.drivers.fake_state import FakeNetworkState
 from celaje.volume.drivers.fake_state import FakeBackendState
 from tests.cloud import Client
@@ -75,7 +76,10 @@ class View:
         self.running["compute"].compute_worker = compute
         self.running["network"].worker = SimpleNamespace(driver=_Ports(ports))
         backend = _Backend(FakeBackendState(folder / "backend.json"))
-        self.running["volume"].workers = {"shared": SimpleNamespace(driver=backend)}
+        backups = SimpleNamespace(store=SimpleNamespace(_folder=folder / "backups"))
+        self.running["volume"].workers = {"shared": SimpleNamespace(driver=backend, _archive=backups)}
+        stores = {"file": FileStore(folder / "images", name="file")}
+        self.running["image"].conductor = SimpleNamespace(stores=stores)
 
     def _client(self, name: str) -> Client:
         auth = {
