@@ -53,7 +53,8 @@ def _judge(link: Link, waiting: list[Link], found: dict[tuple[str, str], Verdict
     if link.kind not in ("flow", "checkpoint"):
         for outer in waiting:
             _compare(outer, link, found)
-    inside = [*waiting, link] if link.seconds is not None else waiting
+    # Who waits further out is told by this wait's end, and need not look deeper.
+    inside = [*(one for one in waiting if one.kind == "flow"), link] if link.seconds is not None else waiting
     if link.kind == "api" and link.seconds is None and not _is_held(link):
         # Answered at once: nobody waits for what follows.
         inside = []
