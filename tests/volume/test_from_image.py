@@ -74,3 +74,10 @@ def test_a_disk_larger_than_the_volume_is_refused_before_it_is_fetched(cloud, vo
     assert answer.status == 400
     assert "5GB is larger than volume size 4GB" in answer.body["badRequest"]["message"]
     assert create(volumes, size=5, imageRef=image_id)["size"] == 5
+
+
+def test_an_image_may_name_the_type_of_its_volumes(cloud, volumes):
+    volumes.post("/v3/types", {"volume_type": {"name": "for-images"}}).ok(200)
+    image_id = upload(cloud, b"\0" * 512, cinder_img_volume_type="for-images")
+    assert create(volumes, imageRef=image_id)["volume_type"] == "for-images"
+    assert create(volumes, imageRef=image_id, volume_type="__DEFAULT__")["volume_type"] == "__DEFAULT__"

@@ -224,6 +224,8 @@ class _Wish:
             found = types.get(tx, origin["volume_type_id"])
             if found is not None:
                 return found
+        if self.image and self.image.get("cinder_img_volume_type"):
+            return lookup.volume_type_by_name_or_id(self.request, tx, self.image["cinder_img_volume_type"])
         return lookup.default_type(self.request, tx)
 
     def _zone(self, tx: Transaction, origin: Row | None) -> str:
