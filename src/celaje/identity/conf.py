@@ -16,12 +16,6 @@ OPTIONS: Options = {
     ],
     "identity": [
         cfg.StrOpt("default_domain_id", default="default", help="The domain of requests that name none."),
-        cfg.StrOpt(
-            "password_hash_algorithm",
-            default="argon2id",
-            choices=["argon2id"],
-            help="How passwords are hashed.",
-        ),
         cfg.IntOpt("password_hash_rounds", default=2, min=1, help="Argon2id: passes over the memory."),
         cfg.IntOpt("password_hash_memory", default=19456, min=8, help="Argon2id: KiB of memory a hash."),
         cfg.IntOpt("password_hash_parallelism", default=1, min=1, help="Argon2id: lanes."),
