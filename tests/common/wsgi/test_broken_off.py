@@ -83,6 +83,15 @@ def test_a_body_that_ends(server, size):
     assert _verdict(log, f"whole{size}") == (size, False)
 
 
+def test_an_empty_body(server):
+    """openstackclient sends one when its standard input is empty."""
+    port, log = server
+    with socket.create_connection(("127.0.0.1", port), 20) as client:
+        client.sendall(b"PUT /empty HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    assert _verdict(log, "empty") == (0, False)
+
+
 def test_a_second_body_on_the_same_connection(server):
     port, log = server
     with _begin(port, "first") as client:

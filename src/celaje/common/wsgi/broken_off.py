@@ -28,7 +28,8 @@ def broken_off(environ: Mapping[str, Any], received: int) -> bool:
     """
     if environ.get("SERVER_SOFTWARE") != "Granian" or "chunked" not in _encoding(environ):
         return False
-    states = [state for state, found in _connections(environ) if found >= received]
+    # More than the body: the head came the same way. What never received anything is the server's own.
+    states = [state for state, found in _connections(environ) if found > received]
     return not states or any(state != _ESTABLISHED for state in states)
 
 
