@@ -1,11 +1,10 @@
 #!/bin/sh
 # Installs Debian's packages that the tests need, unless they are there; with `servers` also the database
-# servers and the broker, with `cluster` the balancer too. Needs root only when some are missing.
+# servers and the broker. Needs root only when some are missing.
 set -eu
-needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage"
+needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage haproxy"
 case "${1:-}" in
-    servers) needed="$needed postgresql mariadb-server rabbitmq-server" ;;
-    cluster) needed="$needed postgresql mariadb-server rabbitmq-server haproxy" ;;
+    servers | cluster) needed="$needed postgresql mariadb-server rabbitmq-server" ;;
 esac
 missing=""
 for package in $needed; do

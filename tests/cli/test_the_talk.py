@@ -47,7 +47,6 @@ def test_every_command_exists():
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(not (BIN / "openstack").exists(), reason="the openstack command is not installed")
 def test_the_whole_page(tmp_path):
     start, surroundings, *blocks = BLOCKS
     words = shlex.split(start)

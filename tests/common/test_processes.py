@@ -73,7 +73,6 @@ def _runs(pid: int) -> bool:
         return False
 
 
-@pytest.mark.skipif(processes.find("prlimit") is None, reason="util-linux's prlimit is not installed")
 def test_limits_are_in_force_from_the_start():
     limits = processes.Limits(cpu_seconds=17, address_space=512 * 1024**2)
     code = (

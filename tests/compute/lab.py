@@ -166,6 +166,7 @@ class Lab:
         """The compute service dies as by kill -9 and comes up again on what it had written."""
         self.service.kill()
         self.cloud._start_service("compute")
+        self.service.start_flows()
 
     def providers(self) -> dict[str, str]:
         return self.service.database.read(nodes.providers)

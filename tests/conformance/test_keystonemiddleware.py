@@ -7,10 +7,9 @@ import urllib.request
 
 import pytest
 import yaml
+from keystonemiddleware import auth_token
 
 from tests.conformance.running import RunningCloud
-
-auth_token = pytest.importorskip("keystonemiddleware.auth_token")
 
 
 class Person:

@@ -4,7 +4,6 @@ ends it. For every link that it names, the option named is the one that ended th
 import contextlib
 import http.client
 import json
-import shutil
 import socket
 import socketserver
 import subprocess
@@ -215,7 +214,6 @@ class Quiet(wsgiref.simple_server.WSGIRequestHandler):
         """Nothing of it belongs into a test's output."""
 
 
-@pytest.mark.skipif(shutil.which("haproxy") is None, reason="no HAProxy here")
 def test_through_haproxy_the_client_sees_504_and_the_work_goes_on(made, monkeypatch, tmp_path):
     lab, _ = made(QUICK, "attach")
     volume_id, server_id = pair(lab)

@@ -15,8 +15,6 @@ from celaje.common.messaging.rabbit.address import settings
 from celaje.common.tokens import KeyRepository
 from tests.conformance.running import free_port
 
-pytest.importorskip("amqp")
-
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
@@ -78,7 +76,6 @@ def test_an_sqlite_database_by_its_url(doctor, state):
 
 
 def test_a_database_server_that_does_not_answer(doctor, file):
-    pytest.importorskip("psycopg")
     url = f"postgresql://u:hunter2@127.0.0.1:{free_port()}/{{service}}"
     text = f"[database]\nconnection = {url}\nmax_retries = 3\nretry_interval = 7\n"
     (found,) = doctor("databases", text)
@@ -161,7 +158,6 @@ def test_a_broker_that_celaje_up_does_not_use(doctor, state):
 
 
 def test_settings_of_zmq(doctor, file):
-    pytest.importorskip("zmq")
     text = "[DEFAULT]\ntransport_url = zmq://127.0.0.1:9501\n"
     assert doctor("broker", text) == []
     text += "[oslo_messaging_zmq]\nrpc_zmq_bind_address = *\n"

@@ -13,7 +13,6 @@ from celaje.common.disk_format import Inspector, check, inspect_file, view
 
 MIB = 1024**2
 QEMU_IMG = processes.find("qemu-img")
-needs_qemu_img = pytest.mark.skipif(QEMU_IMG is None, reason="qemu-img is not installed")
 
 MADE = {
     "qcow2-v3": ("qcow2", ["-f", "qcow2"]),
@@ -60,7 +59,6 @@ def images(tmp_path_factory):
     return made
 
 
-@needs_qemu_img
 @pytest.mark.parametrize("name", [*MADE, "vmdk-stream"])
 def test_every_format_is_told_alike_from_file_and_stream(images, name):
     expected = MADE.get(name, ("vmdk",))[0]
@@ -80,14 +78,12 @@ def test_every_format_is_told_alike_from_file_and_stream(images, name):
     assert qemu["virtual-size"] == found.virtual_size
 
 
-@needs_qemu_img
 @pytest.mark.parametrize("name", ["qcow2-v3", "qcow2-v2", "vmdk-sparse", "vhd-dynamic"])
 def test_a_stream_of_single_bytes(images, name):
     data = images[name].read_bytes()
     assert stream(data, 1) == inspect_file(images[name])
 
 
-@needs_qemu_img
 def test_memory_does_not_grow_with_the_image(images):
     inspector = Inspector()
     inspector.feed(images["vhdx"].read_bytes())
@@ -99,7 +95,6 @@ def test_memory_does_not_grow_with_the_image(images):
     assert inspector.result().format == "vhdx"
 
 
-@needs_qemu_img
 def test_backing_file(tmp_path):
     qemu_img("create", "-q", "-f", "qcow2", "-u", "-b", "/etc/shadow", "-F", "raw", tmp_path / "q", "1M")
     found = inspect_file(tmp_path / "q")
@@ -109,7 +104,6 @@ def test_backing_file(tmp_path):
     assert isinstance(caught.value, errors.Invalid)
 
 
-@needs_qemu_img
 def test_external_data_file(tmp_path):
     qemu_img("create", "-q", "-f", "qcow2", "-o", f"data_file={tmp_path / 'd'}", tmp_path / "q", "1M")
     found = inspect_file(tmp_path / "q")
@@ -118,7 +112,6 @@ def test_external_data_file(tmp_path):
         check("qcow2", found)
 
 
-@needs_qemu_img
 @pytest.mark.parametrize(
     ("bit", "word"), [(1 << 2, "external"), (1 << 1, "corrupt"), (1 << 9, "unknown"), (1 << 63, "unknown")]
 )
@@ -129,7 +122,6 @@ def test_incompatible_features(images, bit, word):
         check("qcow2", stream(bytes(data), 65536))
 
 
-@needs_qemu_img
 @pytest.mark.parametrize("subformat", ["monolithicFlat", "twoGbMaxExtentSparse"])
 def test_vmdk_that_names_other_files(tmp_path, subformat):
     qemu_img("create", "-q", "-f", "vmdk", "-o", f"subformat={subformat}", tmp_path / "v.vmdk", "1M")
@@ -137,7 +129,6 @@ def test_vmdk_that_names_other_files(tmp_path, subformat):
         check("vmdk", inspect_file(tmp_path / "v.vmdk"))
 
 
-@needs_qemu_img
 @pytest.mark.parametrize(
     ("before", "after", "word"),
     [
@@ -161,7 +152,6 @@ def test_hostile_vmdk_descriptor(images, before, after, word):
         check("vmdk", stream(data[:start] + hostile + data[start + len(descriptor) :], 65536))
 
 
-@needs_qemu_img
 def test_vmdk_without_capacity(images):
     data = bytearray(images["vmdk-sparse"].read_bytes())
     data[12:20] = bytes(8)
@@ -169,7 +159,6 @@ def test_vmdk_without_capacity(images):
         check("vmdk", stream(bytes(data), 65536))
 
 
-@needs_qemu_img
 def test_vmdk_footer(images, tmp_path):
     """As VMware streams it: the header says that the table is at the end, the footer repeats the header."""
     data = bytearray(images["vmdk-stream"].read_bytes())
@@ -191,7 +180,6 @@ def test_vmdk_footer(images, tmp_path):
         check("vmdk", stream(good[:-1536], 65536))
 
 
-@needs_qemu_img
 def test_differencing_vhd_and_vhdx(images):
     data = bytearray(images["vhd-dynamic"].read_bytes())
     data[60:64] = (4).to_bytes(4, "big")
@@ -207,7 +195,6 @@ def test_differencing_vhd_and_vhdx(images):
         check("vhdx", stream(bytes(data), 65536))
 
 
-@needs_qemu_img
 def test_two_signatures_are_refused_whichever_is_declared(images):
     data = bytearray(images["qcow2-v3"].read_bytes())
     data[0x8001:0x8006] = b"CD001"
@@ -267,7 +254,6 @@ def test_text_instead_of_an_image():
         check("qcow2", stream(b"<html>404</html>", 5))
 
 
-@needs_qemu_img
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_broken_headers_never_raise_and_file_and_stream_agree_on_danger(images, tmp_path, data):
@@ -315,7 +301,6 @@ def test_broken_headers_never_raise_and_file_and_stream_agree_on_danger(images, 
             assert error.message.isprintable()
 
 
-@needs_qemu_img
 @pytest.mark.parametrize("gib", [1, 7, 512, 16 * 1024, 64 * 1024])
 def test_our_own_empty_qcow2_is_clean_for_qemu(tmp_path, gib):
     path = tmp_path / "empty"

@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
+from tests.cloud import until
 from tests.compute.drivers.builders import UUID, a_port, a_server
 
 from celaje.common.errors import DriverError
@@ -137,6 +139,8 @@ def test_ports_that_cannot_be_plugged_are_refused():
 def sleeper():
     """A process that has our uuid on its command line, like a guest's."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", UUID])
+    # The kernel tells of the start before it shows the new command line.
+    until(lambda: UUID.encode() in Path(f"/proc/{child.pid}/cmdline").read_bytes())
     yield child
     child.kill()
     child.wait(10)

@@ -5,15 +5,13 @@ import threading
 
 import pytest
 
-from celaje.common import clock, processes
+from celaje.common import clock
 from celaje.common.errors import ConfigurationError
 from celaje.common.qemu import process
 from celaje.volume.drivers import base
 
 GIB = 1024**3
 NEAR, FAR = {"host": "node-1"}, {"host": "node-2"}
-
-pytestmark = pytest.mark.skipif(processes.find("qemu-io") is None, reason="qemu-io is not installed")
 
 
 def volume(size=1):
