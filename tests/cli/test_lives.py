@@ -91,7 +91,7 @@ def test_stopped_killed_and_started_again(tmp_path):
     cloud = RunningCloud(tmp_path / "state", "fake", "--config-file", str(conf)).start()
     assert "rpc_response_timout" in cloud.said()
     assert "rpc_response_timeout" in cloud.said()
-    assert cloud.stop(20) == 0
+    assert cloud.stop() == 0
     assert is_free(cloud)
 
     cloud.start()
@@ -106,7 +106,7 @@ def test_stopped_killed_and_started_again(tmp_path):
     assert gone(worker)
 
     cloud.start()
-    assert cloud.stop(20) == 0
+    assert cloud.stop() == 0
     assert "Traceback" not in cloud.said()
 
 

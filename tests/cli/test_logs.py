@@ -2,6 +2,7 @@
 
 import json
 
+from tests.cloud import until
 from tests.journals.conftest import celaje, past  # noqa: F401
 
 LINES = """\
@@ -42,7 +43,12 @@ def test_a_cloud_that_is_up_can_be_asked(running, monkeypatch):  # the real comm
 
     log = running.state / "celaje.log"
     assert log.stat().st_mode & 0o777 == 0o600
-    line = next(line for line in log.read_text().splitlines() if "POST /compute/v2.1/flavors" in line)
+
+    def found():
+        # Lines are written a little late.
+        return [line for line in log.read_text().splitlines() if "POST /compute/v2.1/flavors" in line]
+
+    line = until(found)[0]
     request_id = line.split("[")[1].split(" ")[0]
     done = subprocess.run(
         [str(BIN / "celaje"), "logs", request_id, "--state", str(running.state)],
