@@ -25,6 +25,7 @@ def running_cluster(tmp_path_factory):
 def cluster(running_cluster):
     """The running cluster, all of it up; sound again after the test."""
     yield running_cluster
+    running_cluster.revive_servers()
     for node in running_cluster.nodes.values():
         if not node.up:
             running_cluster.start(node)

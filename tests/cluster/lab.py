@@ -365,6 +365,15 @@ class Cluster:
 
     # Faults of the servers.
 
+    def revive_servers(self) -> None:
+        """What a test that failed in the middle has left dead."""
+        if not alive(self.broker.pid):
+            self.broker = rabbitmq.start(self.folder / "rabbitmq", self.broker.port)
+        if not alive(self.database.pid):
+            self.database = DATABASES[self.kind].start(self.folder / self.kind, self.database.port)
+        if not alive(self.balancer.pid):
+            self.start_balancer()
+
     def restart_database(self, pause: float) -> None:
         """A crash, and recovery after it."""
         server = DATABASES[self.kind]
@@ -394,6 +403,11 @@ class Cluster:
     def signal_balancer(self, number: signal.Signals) -> None:
         os.kill(self.balancer.pid, number)
         self.until(lambda: not alive(self.balancer.pid), 10, "HAProxy's end")
+
+    def limit_balancer(self, server_timeout: str) -> None:
+        self.server_timeout = server_timeout
+        haproxy.stop(self.balancer)
+        self.start_balancer()
 
     def slow_backend(self, operation: str | None, latency: float = 0.0) -> None:
         """The simulated back end's `operation` takes so long from now on; None: all are quick again."""

@@ -6,6 +6,7 @@ an attachment in-use, whatever dies meanwhile. What is refused or not answered i
 
 import threading
 import time
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +23,8 @@ COMPUTE_VERSION = {"OpenStack-API-Version": "compute 2.96"}
 @dataclass
 class Report:
     """`lost`: accepted, and gone. `stuck`: accepted, and in no stable state in time. `wrong`: in error.
-    `gap`: the longest time without an answered read; `recovered`: from the fault to the end of the first
-    job that was begun after it; both in seconds."""
+    `down`: how long the fault lasted; `gap`: the longest time without an answered read since it began;
+    `recovered`: from the fault's end to the end of the first job that was begun after that; in seconds."""
 
     fault: str
     tried: int = 0
@@ -32,14 +33,14 @@ class Report:
     lost: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    down: float = 0.0
     gap: float = 0.0
     recovered: float = 0.0
 
     def __str__(self) -> str:
-        return (
-            f"| {self.fault} | {self.tried} | {self.failed} | {self.jobs} | {len(self.lost)} | "
-            f"{len(self.stuck)} | {len(self.wrong)} | {self.gap:.1f} | {self.recovered:.1f} |"
-        )
+        bad = " | ".join(str(len(found)) for found in (self.lost, self.stuck, self.wrong))
+        seconds = " | ".join(f"{each:.1f}" for each in (self.down, self.gap, self.recovered))
+        return f"| {self.fault} | {self.tried} | {self.failed} | {self.jobs} | {bad} | {seconds} |"
 
 
 class Session:
@@ -120,7 +121,11 @@ class Load:
         self._cluster = cluster
         self._server_body = body
         self._ending = threading.Event()
-        self._sessions = [Session(cluster, f"load-{number}") for number in range(volumes + servers + 1)]
+        # What an earlier test left behind is that test's failure alone.
+        self._name = f"load-{uuid.uuid4().hex[:8]}"
+        self._sessions = [
+            Session(cluster, f"{self._name}-{number}") for number in range(volumes + servers + 1)
+        ]
         jobs = [self._volume_job] * volumes + [self._server_job] * servers
         self._threads = [
             threading.Thread(target=self._work, args=(session, job), name=session.name)
@@ -131,7 +136,7 @@ class Load:
         self._jobs: list[tuple[float, float]] = []
         self._gap = 0.0
         self._report = Report("")
-        self._faulted = 0.0
+        self._faulted = self._mended = 0.0
 
     def __enter__(self) -> "Load":
         for thread in (*self._threads, self._reader):
@@ -154,7 +159,11 @@ class Load:
 
     def fault(self) -> None:
         """Now it happens."""
-        self._faulted = time.monotonic()
+        self._faulted = self._mended = time.monotonic()
+
+    def mended(self) -> None:
+        """Now it is over."""
+        self._mended = time.monotonic()
 
     def report(self, fault: str) -> Report:
         report = self._report
@@ -163,8 +172,9 @@ class Load:
         report.failed = sum(session.outcomes["failed"] for session in self._sessions)
         report.jobs = len(self._jobs)
         report.gap = self._gap
-        after = [ended for begun, ended in self._jobs if begun >= self._faulted]
-        report.recovered = min(after, default=float("inf")) - self._faulted
+        report.down = self._mended - self._faulted
+        after = [ended for begun, ended in self._jobs if begun >= self._mended]
+        report.recovered = min(after, default=float("inf")) - self._mended
         return report
 
     def _bad(self) -> list[str]:
@@ -249,36 +259,36 @@ class Load:
             time.sleep(0.3)
         raise Stuck(f"POST {path} was not accepted")
 
-    def _state(self, session: Session, kind: str, uuid: str) -> str | None:
+    def _state(self, session: Session, kind: str, id: str) -> str | None:
         service, path = _PLACES[kind]
-        answer = session.insist(service, "GET", f"{path}/{uuid}")
+        answer = session.insist(service, "GET", f"{path}/{id}")
         if answer.status == 404:
             return None
-        assert answer.status == 200, f"GET {path}/{uuid}: {answer.status} {answer.body}"
+        assert answer.status == 200, f"GET {path}/{id}: {answer.status} {answer.body}"
         return answer.body[kind]["status"]
 
-    def _await(self, session: Session, kind: str, uuid: str, wanted: str, seconds: float = 90.0) -> None:
+    def _await(self, session: Session, kind: str, id: str, wanted: str, seconds: float = 90.0) -> None:
         end = time.monotonic() + seconds
-        while (state := self._state(session, kind, uuid)) != wanted:
+        while (state := self._state(session, kind, id)) != wanted:
             if state is None:
-                raise Lost(f"{kind} {uuid}, which was promised to become {wanted}")
+                raise Lost(f"{kind} {id}, which was promised to become {wanted}")
             if state.lower().startswith("error"):
-                raise Wrong(f"{kind} {uuid} is {state} instead of {wanted}")
+                raise Wrong(f"{kind} {id} is {state} instead of {wanted}")
             if time.monotonic() > end:
-                raise Stuck(f"{kind} {uuid} is {state} instead of {wanted}")
+                raise Stuck(f"{kind} {id} is {state} instead of {wanted}")
             time.sleep(0.1)
 
-    def _delete(self, session: Session, kind: str, uuid: str, seconds: float = 90.0) -> None:
+    def _delete(self, session: Session, kind: str, id: str, seconds: float = 90.0) -> None:
         service, path = _PLACES[kind]
-        answer = session.insist(service, "DELETE", f"{path}/{uuid}")
+        answer = session.insist(service, "DELETE", f"{path}/{id}")
         if answer.status not in (202, 204, 404):
-            raise Wrong(f"DELETE {path}/{uuid}: {answer.status} {answer.body}")
+            raise Wrong(f"DELETE {path}/{id}: {answer.status} {answer.body}")
         end = time.monotonic() + seconds
-        while (state := self._state(session, kind, uuid)) is not None:
+        while (state := self._state(session, kind, id)) is not None:
             if state.lower().startswith("error"):
-                raise Wrong(f"{kind} {uuid} is {state} instead of gone")
+                raise Wrong(f"{kind} {id} is {state} instead of gone")
             if time.monotonic() > end:
-                raise Stuck(f"{kind} {uuid} is {state} instead of gone")
+                raise Stuck(f"{kind} {id} is {state} instead of gone")
             time.sleep(0.1)
 
     def clear(self) -> None:
@@ -287,12 +297,12 @@ class Load:
         for kind, plural in (("server", "servers"), ("volume", "volumes")):
             service, path = _PLACES[kind]
             for row in session.insist(service, "GET", f"{path}?limit=1000").body[plural]:
-                if row["name"].startswith("load-"):
+                if row["name"].startswith(self._name):
                     self._settle(session, kind, row["id"])
                     self._delete(session, kind, row["id"])
 
-    def _settle(self, session: Session, kind: str, uuid: str) -> None:
-        self._await(session, kind, uuid, "ACTIVE" if kind == "server" else "available")
+    def _settle(self, session: Session, kind: str, id: str) -> None:
+        self._await(session, kind, id, "ACTIVE" if kind == "server" else "available")
 
 
 _PLACES = {"volume": ("volume", "/v3/volumes"), "server": ("compute", "/v2.1/servers")}

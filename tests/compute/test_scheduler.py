@@ -1,6 +1,5 @@
 """The scheduler alone: filters, weights, groups of alike hosts, the record of a decision."""
 
-import datetime
 
 import pytest
 
@@ -8,6 +7,7 @@ from celaje.common import clock
 from celaje.common.clock import VirtualClock
 from celaje.common.conf import load
 from celaje.common.errors import ConfigurationError, NoValidHost, Unavailable
+from celaje.common.outage import Outage
 from celaje.compute.conf import OPTIONS
 from celaje.compute.scheduler.scheduler import ComputeScheduler
 
@@ -208,7 +208,7 @@ def test_ten_thousand_hosts_of_many_kinds_are_all_known(virtual):
     assert len(list(made.hosts.groups())) == 7
     best = chosen(made)[0]
     assert int(best[1:]) % 7 == 0
-    made.hosts.forget_silent(clock.now() + datetime.timedelta(seconds=1))
+    made.hosts.forget_silent(clock.monotonic() + 1)
     assert not len(made.hosts) and not list(made.hosts.groups())
 
 
@@ -229,6 +229,23 @@ def test_a_nudge_that_comes_while_facts_are_fetched_has_them_fetched_again(virtu
     made.refresh_host_facts()
     assert asked == [0, 1]
     assert chosen(made) == ["a"]
+
+
+def test_the_time_of_an_outage_silences_no_host(virtual):
+    outage = Outage()
+    facts = {"aggregates": [], "disabled": [], "providers": {"a/a": "rp-a"}}
+    made = ComputeScheduler(load("compute", OPTIONS), lambda: facts, outage)
+    made.update_hosts("worker", {"a": report(host="a")})
+    made.refresh_host_facts()
+    virtual.advance(30)
+    outage.begin()
+    virtual.advance(300)
+    outage.end()
+    virtual.advance(59)
+    assert chosen(made) == ["a"]
+    virtual.advance(31)
+    with pytest.raises(NoValidHost):
+        chosen(made)
 
 
 def test_a_conductor_that_does_not_answer_is_asked_again(virtual):

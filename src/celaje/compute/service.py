@@ -60,7 +60,9 @@ class ComputeService(Service):
     def start_scheduler(self) -> None:
         from celaje.compute.scheduler.scheduler import ComputeScheduler
 
-        self.scheduler = ComputeScheduler(self.conf, self.client(ComputeConductorMessages).host_facts)
+        self.scheduler = ComputeScheduler(
+            self.conf, self.client(ComputeConductorMessages).host_facts, self.ground.bus.outage
+        )
         # Several threads gain nothing: each decision holds the one lock.
         self.serve(ComputeSchedulerMessages, self.scheduler, threads=2)
         self.report_as("nova-scheduler", ComputeSchedulerMessages, availability_zone="internal")

@@ -81,7 +81,7 @@ class VolumeService(Service):
 
     def start_scheduler(self) -> None:
         ask = self.client(VolumeWorkerMessages).report_capabilities
-        self.serve(VolumeSchedulerMessages, Scheduler(self.conf, ask))
+        self.serve(VolumeSchedulerMessages, Scheduler(self.conf, ask, self.ground.bus.outage))
         self.report_as("cinder-scheduler", VolumeSchedulerMessages)
 
     def start_workers(self) -> None:

@@ -6,10 +6,11 @@ import time
 import pytest
 
 from celaje.common import clock, context
+from celaje.common.db.errors import OutcomeUnknown
 from celaje.common.errors import CelajeError, Conflict, NotFound, Unavailable
 from celaje.common.flow import FlowTimeout, flow
 from celaje.common.flow.run import UNDO_GRACE
-from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer, WorkerLost
+from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer, NotTakenUp, WorkerLost
 from tests.common.flow.conftest import set_status, spoiled
 
 
@@ -301,6 +302,52 @@ def test_a_timeout_fails_the_step_at_once(kitchen, outside):
     k.engine.execute(flow_id)
     assert k.row(flow_id)["state"] == "failed"
     assert "furnace" in k.row(flow_id)["error"]["message"]
+
+
+def test_a_call_that_nobody_took_up_waits(kitchen, outside, virtual):
+    """The broker was away, or the worker hung: that is no answer."""
+    silence = NotTakenUp(target="furnace", method="blow", seconds=60, begun="It was not seen to begin.")
+    outside.errors["blow glass"] = [silence]
+    k = kitchen(make)
+    flow_id = k.submit("jar.make", "j1")
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "waiting"
+    virtual.advance(31)
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "done"
+
+
+def test_a_timeout_that_the_callee_met_is_an_answer(kitchen, outside):
+    silence = NotTakenUp(target="bellows", method="puff", seconds=60, begun="It was not seen to begin.")
+    silence.remote = True
+    outside.errors["blow glass"] = [silence]
+    k = kitchen(make)
+    flow_id = k.submit("jar.make", "j1")
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "failed"
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_database_that_goes_away_fails_no_flow(kitchen, outside, virtual, monkeypatch, number):
+    """At its n-th write; whether that was written is not known. Whoever has the flow next goes on."""
+    k = kitchen(make)
+    flow_id = k.submit("jar.make", "j1")
+    write, writes = k.database.write, []
+
+    def broken(unit, *args, **kwargs):
+        writes.append(unit)
+        found = write(unit, *args, **kwargs)
+        if len(writes) == number:
+            raise OutcomeUnknown
+        return found
+
+    monkeypatch.setattr(k.database, "write", broken)
+    k.engine.execute(flow_id)
+    virtual.advance(31)
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "done"
+    assert k.status("j1") == "full"
+    assert list(dict.fromkeys(outside.done)) == ["choose glass", "blow glass", "fill jar"]
 
 
 def test_a_caught_error_is_met_again_on_replay(kitchen, outside, virtual):

@@ -10,6 +10,7 @@ import pytest
 from celaje.common import clock, context
 from celaje.common.errors import Unavailable
 from celaje.common.messaging import MessagingTimeout, WorkerLost, work
+from celaje.common.messaging.errors import NotTakenUp
 
 from .conftest import Caller, Gate, eventually
 
@@ -92,6 +93,20 @@ def test_a_call_not_begun_in_time_is_dropped(virtual_cloud, virtual, caplog):
         eventually(lambda: "run dropped, its caller has left" in caplog.text)
     assert virtual_cloud.client.echo(1) == 1
     assert endpoint.seen == []
+
+
+def test_a_call_that_is_not_taken_up_in_time_for_a_heartbeat_says_so(virtual_cloud, virtual):
+    """Whoever works is heard; a timeout in which nobody was is no answer."""
+    _, _, gate, caller = begin(virtual_cloud, threads=1)
+    waiting = Caller(virtual_cloud.client.to("one").run.with_timeout(20), "never")
+    asleep(virtual, 3)
+    virtual.advance(20)
+    with pytest.raises(NotTakenUp):
+        waiting.result()
+    gate.open.set()
+    with contextlib.suppress(WorkerLost):
+        # Its own heartbeats may not have kept up with the clock's jump.
+        caller.result()
 
 
 def test_heartbeats_keep_a_slow_call_alive(virtual_cloud, virtual):

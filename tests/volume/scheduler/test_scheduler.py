@@ -2,8 +2,11 @@
 
 import pytest
 
+from celaje.common import clock
+from celaje.common.clock import VirtualClock
 from celaje.common.conf import load
 from celaje.common.errors import ConfigurationError
+from celaje.common.outage import Outage
 from celaje.volume.conf import OPTIONS
 from celaje.volume.errors import NoValidBackend
 from celaje.volume.scheduler import extra_specs, filters, weighers
@@ -149,6 +152,23 @@ def test_a_new_scheduler_asks_the_workers(scheduler):
     with pytest.raises(NoValidBackend, match="No volume worker has reported"):
         scheduler.select_backend({"size": 1})
     assert scheduler.asked == [1]
+
+
+def test_the_time_of_an_outage_makes_no_worker_look_dead():
+    with clock.installed(VirtualClock()) as virtual:
+        outage = Outage()
+        scheduler = Scheduler(load("volume", OPTIONS), lambda: None, outage)
+        report(scheduler, "a")
+        virtual.advance(30)
+        outage.begin()
+        virtual.advance(300)
+        assert scheduler.select_backend({"size": 1})["backend"] == "node@a#a"
+        outage.end()
+        virtual.advance(59)
+        assert scheduler.select_backend({"size": 1})["backend"] == "node@a#a"
+        virtual.advance(31)
+        with pytest.raises(NoValidBackend, match="its worker is down"):
+            scheduler.select_backend({"size": 1})
 
 
 def test_decisions_are_remembered_until_the_next_report(scheduler):

@@ -6,7 +6,13 @@ may import it (a test on imports holds that).
 """
 
 from celaje.common.db.database import Database, Transaction
-from celaje.common.db.errors import DatabaseClosed, DatabaseLocked, DuplicateRow, SchemaTooNew
+from celaje.common.db.errors import (
+    DatabaseClosed,
+    DatabaseLocked,
+    DatabaseTrouble,
+    DuplicateRow,
+    SchemaTooNew,
+)
 from celaje.common.db.locks import serialise
 from celaje.common.db.prepared import Prepared
 from celaje.common.db.rows import fetch_all, fetch_one, fetch_value
@@ -16,6 +22,7 @@ __all__ = [
     "Database",
     "DatabaseClosed",
     "DatabaseLocked",
+    "DatabaseTrouble",
     "DuplicateRow",
     "Json",
     "Moment",

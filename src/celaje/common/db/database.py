@@ -33,6 +33,7 @@ from celaje.common.db.errors import (
 from celaje.common.db.group_commit import GroupCommit
 from celaje.common.db.readers import Readers
 from celaje.common.errors import CelajeError
+from celaje.common.outage import Outage
 
 if TYPE_CHECKING:
     from celaje.common.db.server import Pool
@@ -141,6 +142,7 @@ class Database:
     ):
         self.url = address(url, service)
         self.statements = 0
+        self.outage = Outage()
         self._timeout = pool_timeout
         self._inside = threading.local()
         self._group: GroupCommit | None = None
@@ -257,8 +259,13 @@ class Database:
         contended = 0
         for attempt in itertools.count():
             try:
-                return self._once(unit, args, kwargs, commit=commit)
+                found = self._once(unit, args, kwargs, commit=commit)
+                if self.outage.lasts:
+                    self.outage.end()
+                return found
             except (DatabaseUnreachable, DatabaseContended) as error:
+                if isinstance(error, DatabaseUnreachable) and not self.outage.lasts:
+                    self.outage.begin()
                 contended += isinstance(error, DatabaseContended)
                 pause = min(_LONGEST_PAUSE, _PAUSE * 2**attempt) * (0.5 + clock.random_fraction())
                 if contended == _ATTEMPTS or clock.monotonic() + pause > end:

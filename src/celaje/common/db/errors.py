@@ -3,6 +3,10 @@
 from celaje.common import errors
 
 
+class DatabaseTrouble(errors.Unavailable):
+    """The database, not the unit, is why it was not done (or is not known to be)."""
+
+
 class DuplicateRow(errors.Conflict):
     """A unique key is taken. Queries catch it and raise their service's own conflict."""
 
@@ -15,7 +19,7 @@ class ValueRefused(errors.Invalid):
     text = "The database cannot keep a value of this request: {cause}"
 
 
-class DatabaseLocked(errors.Unavailable):
+class DatabaseLocked(DatabaseTrouble):
     text = "The database did not let this transaction in within {seconds} s."
 
 
@@ -59,29 +63,29 @@ class BadConnection(errors.ConfigurationError):
     text = "[database] connection does not lead to a database: {cause}"
 
 
-class DatabaseClosed(errors.Unavailable):
+class DatabaseClosed(DatabaseTrouble):
     """Work that came after the end: its service has been stopped or killed."""
 
     text = "The database is closed, since its service has stopped."
 
 
-class DatabaseBusy(errors.Unavailable):
+class DatabaseBusy(DatabaseTrouble):
     text = "No connection to the database became free within {seconds:g} s."
 
 
-class DatabaseUnreachable(errors.Unavailable):
+class DatabaseUnreachable(DatabaseTrouble):
     """The server is down or being restarted, or the connection broke again and again. Nothing is written."""
 
     text = "The database cannot be reached."
 
 
-class DatabaseContended(errors.Unavailable):
+class DatabaseContended(DatabaseTrouble):
     """Deadlocks or lock timeouts, more of them in a row than is worth another attempt. Nothing is written."""
 
     text = "The database could not run this transaction beside others."
 
 
-class OutcomeUnknown(errors.Unavailable):
+class OutcomeUnknown(DatabaseTrouble):
     """The connection broke while the commit was on its way: it may be written or not. The same unit must not
     simply run again; a client looks first, a flow is replayed from its journal."""
 

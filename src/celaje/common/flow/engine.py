@@ -19,7 +19,14 @@ from celaje.common.context import RequestContext, Step
 from celaje.common.db import DatabaseClosed, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.definition import Flow
-from celaje.common.flow.errors import FlowMismatch, InternalFlowError, LeaseLost, Suspended, Unwind
+from celaje.common.flow.errors import (
+    FlowMismatch,
+    InternalFlowError,
+    JournalAway,
+    LeaseLost,
+    Suspended,
+    Unwind,
+)
 from celaje.common.flow.flows import Flows, Row
 from celaje.common.flow.journal import Journal
 from celaje.common.flow.retention import Retention
@@ -134,6 +141,9 @@ class Engine:
             self._claimed[flow_id] += 1
         try:
             self._run(flow, claim)
+        except JournalAway as error:
+            with self._for(flow, RequestContext.from_dict(flow["context"])):
+                log.warning("flow %s is left until its lease ends: %s", flow_id, error)
         except LeaseLost:
             with self._for(flow, RequestContext.from_dict(flow["context"])):
                 log.info("flow %s was taken over by another conductor", flow_id)

@@ -32,6 +32,11 @@ class LeaseLost(BaseException):
     that no flow's `except` clause can hold it up."""
 
 
+class JournalAway(LeaseLost):
+    """The database did not take a write of the journal, or it is not known whether it did. Nothing that
+    happens here can be written down, so the run stops; whoever has the flow next reads how far it came."""
+
+
 class Suspended(BaseException):
     """The run cannot go on now: whom it waits for, and for how long before the next try."""
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from celaje.common import clock, trail
-from celaje.common.db import Transaction
+from celaje.common.db import DatabaseTrouble, Transaction
 from celaje.common.errors import CelajeError
-from celaje.common.flow.errors import LeaseLost
+from celaje.common.flow.errors import JournalAway, LeaseLost
 from celaje.common.flow.flows import Flows, Row
 from celaje.common.flow.retention import without_secrets
 from celaje.common.flow.story import Story
@@ -257,7 +257,10 @@ class Journal:
                 self.story.end(tx, failed)
             return done
 
-        result = self._flows.database.write(whole)
+        try:
+            result = self._flows.database.write(whole)
+        except DatabaseTrouble as error:
+            raise JournalAway(error.message) from error
         self._unwritten.clear()
         self._begun = True
         if ends or self.flow["checkpoint"] != self._told:

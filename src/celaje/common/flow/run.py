@@ -20,7 +20,7 @@ from celaje.common.errors import CelajeError, NotFound
 from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, InternalFlowError, Suspended, Unwind
 from celaje.common.flow.journal import FIRST_UNDO, Journal, Row
 from celaje.common.messaging.client import Sender
-from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer
+from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer, NotTakenUp
 from celaje.common.trail import Hop
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,7 @@ class Run:
         try:
             result = self._call(step, call, args, kwargs, hops)
         except CelajeError as error:
-            # Nobody there: the work waits. A timeout is an answer: the step had its time.
-            if error.kind == "unavailable" and not isinstance(error, MessagingTimeout):
+            if _is_no_answer(error):
                 if isinstance(error, NoSuchServer) and not error.remote:
                     self._journal.not_begun(step)
                 raise Suspended(target or name, _delay(step["tries"])) from error
@@ -241,6 +240,14 @@ def describe(call: Callable[..., Any]) -> tuple[str, str | None, float | None]:
         return f"{target.topic}.{call.message.name}", call.where, call.timeout
     name = getattr(call, "step_name", None) or getattr(call, "__name__", None) or type(call).__name__
     return str(name), getattr(call, "step_target", None), getattr(call, "step_timeout", None)
+
+
+def _is_no_answer(error: CelajeError) -> bool:
+    """Nobody there, or nobody heard of: the work waits. The timeout of a callee that was heard to be at work
+    is an answer: the step had its time. So is one that the callee met in a call of its own."""
+    if isinstance(error, MessagingTimeout):
+        return isinstance(error, NotTakenUp) and not error.remote
+    return error.kind == "unavailable"
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,13 @@ from celaje.common.errors import CelajeError, RemoteError
 from celaje.common.messaging import work
 from celaje.common.messaging.driver import Bus
 from celaje.common.messaging.envelope import CALL, FANOUT, Envelope
-from celaje.common.messaging.errors import MessagingError, MessagingTimeout, NoSuchServer, WorkerLost
+from celaje.common.messaging.errors import (
+    MessagingError,
+    MessagingTimeout,
+    NoSuchServer,
+    NotTakenUp,
+    WorkerLost,
+)
 from celaje.common.messaging.pending import Ending, Pending
 from celaje.common.messaging.table import Message, Messages
 from celaje.common.messaging.target import Target
@@ -132,12 +138,12 @@ class Sender:
     def _failure(self, ending: Ending, pending: Pending, seconds: float) -> CelajeError:
         details = {"target": str(self.target), "method": self.message.name}
         if ending is Ending.TIMEOUT:
-            begun = (
-                "The work there goes on."
-                if pending.begun
-                else "It was not seen to begin; if it has begun, the work there goes on."
-            )
-            return MessagingTimeout(seconds=seconds, begun=begun, **details)
+            if pending.begun:
+                return MessagingTimeout(seconds=seconds, begun="The work there goes on.", **details)
+            # Shorter than the time in which a callee at work is heard, silence tells nothing.
+            silent = seconds >= 2 * self._bus.monitor_interval
+            begun = "It was not seen to begin; if it has begun, the work there goes on."
+            return (NotTakenUp if silent else MessagingTimeout)(seconds=seconds, begun=begun, **details)
         if ending is Ending.LOST:
             return WorkerLost(cause=pending.cause, **details)
         return NoSuchServer(**details)

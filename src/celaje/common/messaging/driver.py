@@ -13,6 +13,7 @@ from celaje.common.messaging.envelope import Envelope, Outcome
 from celaje.common.messaging.faults import Event, Faults, Predicate
 from celaje.common.messaging.pending import Pending
 from celaje.common.messaging.target import Target
+from celaje.common.outage import Outage
 
 MONITOR_INTERVAL = 5.0
 MONITOR_TIMEOUT = 20.0
@@ -46,6 +47,8 @@ class Bus(abc.ABC):
         self.monitor_interval = float(getattr(conf, "call_monitor_interval", MONITOR_INTERVAL))
         self.monitor_timeout = float(getattr(conf, "call_monitor_timeout", MONITOR_TIMEOUT))
         self.faults = Faults()
+        # When nothing could be heard, if the driver can tell.
+        self.outage = Outage()
         self._name = clock.new_uuid()
         self._numbers = itertools.count(1)
 

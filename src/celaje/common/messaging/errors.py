@@ -23,6 +23,11 @@ class MessagingTimeout(MessagingError):
     text = "{target} did not answer {method} within {seconds:g} s. {begun}"
 
 
+class NotTakenUp(MessagingTimeout):
+    """The timeout is over and nobody was heard to be at work, though whoever takes a call says so: a broker
+    that was away, a worker that hangs, or one with more before it. No answer, so a flow asks again."""
+
+
 class WorkerLost(MessagingError):
     """The callee began the call and then vanished; whether the work was done is unknown."""
 

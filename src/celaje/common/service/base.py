@@ -232,7 +232,11 @@ class Service:
         prepare = sync if self.ground.syncs_schema else check
         prepare(self._database, self.service_type, self.metadata, self.migrations)
         if self.services_table is not None:
-            self.records = ServiceRecords(self.services_table, self.conf.service.service_down_time)
+            self.records = ServiceRecords(
+                self.services_table,
+                self.conf.service.service_down_time,
+                (self.ground.bus.outage, self._database.outage),
+            )
 
     def _watch_requests(self, api: Api) -> None:
         api.statements = self.database.of_this_thread

@@ -5,6 +5,7 @@ service lists and the schedulers' "is it up" read here. Options `report_interval
 """
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
 
 from celaje.common import clock
 from celaje.common.db import DuplicateRow, Json, Moment, Transaction, fetch_all, fetch_one
+from celaje.common.outage import Outage
 
 Row = dict[str, Any]
 
@@ -49,8 +51,12 @@ def service_table(metadata: MetaData) -> Table:
 
 
 class ServiceRecords:
-    def __init__(self, table: Table, down_time: float):
+    """Silent for `down_time` seconds is down. While one of `outages` lasted nobody could be heard, so that
+    time does not count."""
+
+    def __init__(self, table: Table, down_time: float, outages: Sequence[Outage] = ()):
         self.table = table
+        self._outages = outages
         self._down_time = datetime.timedelta(seconds=down_time)
 
     def report(
@@ -108,7 +114,14 @@ class ServiceRecords:
         return {boot: seen for boot, seen in boots.items() if datetime.datetime.fromisoformat(seen) >= oldest}
 
     def is_up(self, row: Row) -> bool:
-        return not row["forced_down"] and clock.now() - row["last_seen_at"] <= self._down_time
+        if row["forced_down"]:
+            return False
+        silent = clock.now() - row["last_seen_at"]
+        if silent > self._down_time:
+            settling = self._down_time.total_seconds()
+            unheard = max((outage.unheard(settling) for outage in self._outages), default=0.0)
+            silent -= datetime.timedelta(seconds=unheard)
+        return silent <= self._down_time
 
     def find(self, tx: Transaction, binary: str, host: str) -> Row | None:
         services = self.table

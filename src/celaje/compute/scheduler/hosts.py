@@ -4,7 +4,6 @@ Filled by the scheduler's messages, read by filters and weighers. Hosts of which
 would say the same form one group, so that 10,000 hosts of which most are alike are judged once.
 """
 
-import datetime
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -50,7 +49,8 @@ class Node:
         self.used = (0.0, 0.0, 0.0)
         self.servers = 0
         self.fixed: tuple[Any, ...] = ()
-        self.seen: datetime.datetime = clock.now()
+        # By the monotonic clock: a step of the other one silences nobody.
+        self.seen = clock.monotonic()
         self.group: Group | None = None
 
 
@@ -73,7 +73,7 @@ class Hosts:
 
     def update(self, worker: str, hosts: dict[str, dict[str, Any]]) -> None:
         """A worker's report takes the place of all that was known of these hosts."""
-        now = clock.now()
+        now = clock.monotonic()
         for host, report in hosts.items():
             for name, resources in report["nodes"].items():
                 node = self.nodes.get((host, name))
@@ -97,7 +97,7 @@ class Hosts:
                 )
                 self._place(node)
 
-    def forget_silent(self, oldest: datetime.datetime) -> None:
+    def forget_silent(self, oldest: float) -> None:
         """Hosts not heard of since are out, until they report again."""
         for key in [key for key, node in self.nodes.items() if node.seen < oldest]:
             self._leave(self.nodes.pop(key))

@@ -4,7 +4,6 @@ Called by the conductors' flows; has no database. It may be out of date, and the
 at placement decides.
 """
 
-import datetime
 import heapq
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 from celaje.common import clock
 from celaje.common.errors import NoValidHost, Unavailable
+from celaje.common.outage import Outage
 from celaje.compute.scheduler.filters import Filter, make_filters
 from celaje.compute.scheduler.hosts import Group, Hosts, Node
 from celaje.compute.scheduler.weighers import make_weighers, weigh
@@ -28,8 +28,10 @@ class NotWarm(Unavailable):
 
 
 class ComputeScheduler:
-    def __init__(self, conf: Any, host_facts: Callable[[], dict[str, Any]]):
-        """`host_facts` asks a conductor (`ComputeConductorMessages.host_facts`)."""
+    def __init__(self, conf: Any, host_facts: Callable[[], dict[str, Any]], outage: Outage | None = None):
+        """`host_facts` asks a conductor (`ComputeConductorMessages.host_facts`). The time of an `outage`, in
+        which no report could come, is no host's silence."""
+        self._outage = outage or Outage()
         self._conf = conf
         self._host_facts = host_facts
         self._refreshing = False
@@ -41,11 +43,11 @@ class ComputeScheduler:
         self._weighers = make_weighers(conf)
         self._subset = conf.filter_scheduler.host_subset_size
         self._attempts = conf.scheduler.max_attempts
-        self._down_time = datetime.timedelta(seconds=conf.scheduler.report_down_time)
+        self._down_time = float(conf.scheduler.report_down_time)
         self._soft = conf.filter_scheduler.soft_affinity_weight_multiplier
         self._soft_anti = conf.filter_scheduler.soft_anti_affinity_weight_multiplier
-        self._swept_at = self._started_at = clock.now()
-        self._warm_up = datetime.timedelta(seconds=conf.service.report_interval)
+        self._swept_at = self._started_at = clock.monotonic()
+        self._warm_up = float(conf.service.report_interval)
         self.hosts = Hosts(conf.default_availability_zone)
 
     def update_hosts(self, worker: str, hosts: dict[str, dict[str, Any]]) -> None:
@@ -119,14 +121,14 @@ class ComputeScheduler:
     def _refuse_unless_warm(self) -> None:
         """Just started, and not all hosts have been heard of: the flow waits instead of failing."""
         unheard = not len(self.hosts) or any(not group.facts["published"] for group in self.hosts.groups())
-        if unheard and clock.now() - self._started_at < self._warm_up:
+        if unheard and clock.monotonic() - self._started_at < self._warm_up:
             raise NotWarm()
 
     def _sweep(self) -> None:
-        now = clock.now()
+        now = clock.monotonic()
         if now - self._swept_at > self._down_time / 10:
             self._swept_at = now
-            self.hosts.forget_silent(now - self._down_time)
+            self.hosts.forget_silent(now - self._down_time - self._outage.unheard(self._down_time))
 
     def _filter(
         self, spec: dict[str, Any]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from celaje.common import clock
+from celaje.common.outage import Outage
 from celaje.volume.errors import NoValidBackend
 from celaje.volume.scheduler import filters, weighers
 from celaje.volume.scheduler.pools import Pool, from_report
@@ -18,9 +19,10 @@ Row = dict[str, Any]
 
 class Scheduler:
     """`ask_workers` sends the fanout that makes every worker report. Reports older than `down_time` seconds
-    count as those of a worker that is down."""
+    count as those of a worker that is down; the time of an `outage`, when none could come, is left out."""
 
-    def __init__(self, conf: Any, ask_workers: Callable[[], None]):
+    def __init__(self, conf: Any, ask_workers: Callable[[], None], outage: Outage | None = None):
+        self._outage = outage or Outage()
         self._filters = filters.chosen(conf.scheduler_default_filters)
         self._enabled = ["report", *(type(one).__name__ for one in self._filters)]
         self._weighers = weighers.chosen(conf.scheduler_default_weighers, conf)
@@ -99,7 +101,7 @@ class Scheduler:
         if pinned and pinned not in (pool.host, pool.name):
             return f"the volume's source is on {pinned}"
         age = clock.monotonic() - pool.seen
-        if age > self._down_time:
+        if age - self._outage.unheard(self._down_time) > self._down_time:
             return f"its worker is down: the last report came {age:.0f} s ago"
         if pool.capabilities.get("backend_state", "up") != "up":
             return "the back end reports that it is down"

@@ -53,7 +53,7 @@ class RabbitBus(Bus):
         self._closed = False
         short = self._name[:8]
         # The riders first, since a link begins at once.
-        self._consuming = Link(f"celaje {short} consumer", self._settings, self._consumers)
+        self._consuming = Link(f"celaje {short} consumer", self._settings, self._consumers, self.outage)
         self._publisher.link = self._publishing = Link(
             f"celaje {short} publisher", self._settings, [self._publisher]
         )

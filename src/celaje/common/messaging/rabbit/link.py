@@ -22,6 +22,7 @@ from celaje.common import clock
 from celaje.common.messaging.errors import MessagingError
 from celaje.common.messaging.rabbit.address import Broker, Settings
 from celaje.common.messaging.rabbit.retry import Backoff
+from celaje.common.outage import Outage
 
 LOG = logging.getLogger(__name__)
 
@@ -58,8 +59,10 @@ class Rider(Protocol):
 
 
 class Link:
-    def __init__(self, name: str, settings: Settings, riders: list[Rider]):
+    def __init__(self, name: str, settings: Settings, riders: list[Rider], outage: Outage | None = None):
         self.name = name
+        self._outage = outage or Outage()
+        self._heard = 0.0
         self._settings = settings
         self._riders = riders
         self._backoff = Backoff(settings)
@@ -146,6 +149,7 @@ class Link:
                     broken = error
                     LOG.exception("%s: the connection to RabbitMQ is given up", self.name)
                 self._connection = None
+                self._outage.begin(self._heard)
                 _abandon(connection)
                 for rider in list(self._riders):
                     rider.lost(broken)
@@ -215,6 +219,8 @@ class Link:
         for rider in list(self._riders):
             rider.opened(connection)
         self._connection = connection
+        self._heard = clock.monotonic()
+        self._outage.end()
         LOG.info("%s: connected to RabbitMQ at %s", self.name, connection.host)
         sock = connection.transport.sock
         poll = select.poll()
@@ -239,6 +245,10 @@ class Link:
             due = min(next_beat, self._later[0][0]) if self._later else next_beat
             quick = self._rung or pending()
             ready = poll.poll(0 if quick else max(0.0, due - now) * 1000)
+            if clock.monotonic() - max(now, due) > _SHORT:
+                # The process stood still: what it has not heard meanwhile may be waiting now.
+                self._outage.begin(now)
+                self._outage.end()
             for descriptor, _ in ready:
                 if descriptor == self._bell:
                     os.eventfd_read(self._bell)
@@ -251,6 +261,7 @@ class Link:
         data = sock.recv(_READ)
         if not data:
             raise ConnectionResetError("the broker closed the connection")
+        self._heard = clock.monotonic()
         transport._read_buffer += data
         while _whole_frame(transport._read_buffer):
             connection.blocking_read()
