@@ -1,6 +1,5 @@
 """The scheduler alone: filters, weights, groups of alike hosts, the record of a decision."""
 
-
 import pytest
 
 from celaje.common import clock
