@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from celaje.common import trail
 from celaje.common.conf import Configuration
 from celaje.common.errors import ConfigurationError
 from celaje.common.messaging.driver import Bus
@@ -137,6 +138,7 @@ class Assembly:
         )
         service = service_class(name)(ground, self.parts()[name])
         self.running[name] = service
+        trail.keep(service.conf.trace_hops)
         if service.api is not None:
             self.application.add(name, service.api)
         self.built(name, service)

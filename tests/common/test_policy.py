@@ -286,6 +286,32 @@ def test_refresh_follows_the_file_and_keeps_the_rules_when_it_breaks(tmp_path, c
     assert policy.explain("a") == {"a": ("!", "default")}
 
 
+def test_the_folders_files_win_over_the_file_in_the_order_of_their_names(tmp_path):
+    path, folder = tmp_path / "policy.yaml", tmp_path / "policy.d"
+    path.write_text('a: "@"\nb: "@"\nc: "@"\n')
+    rules = [Rule(name, "!") for name in "abcd"]
+    policy = Policy(rules, path=path, folders=[folder])
+    assert [policy.allows(rule, {}, MEMBER) for rule in "abcd"] == [True, True, True, False]
+    folder.mkdir()
+    (folder / "10-first.yaml").write_text('b: "!"\nc: "!"\n')
+    (folder / "20-second.yaml").write_text('c: "@"\nd: "@"\n')
+    (folder / ".hidden.swp").write_text("no: policy: at: all")
+    assert policy.refresh() and not policy.refresh()
+    assert [policy.allows(rule, {}, MEMBER) for rule in "abcd"] == [True, False, True, True]
+    assert policy.explain("c") == {"c": ("@", str(folder / "20-second.yaml"))}
+
+
+def test_without_enforce_scope_only_the_check_decides():
+    # Releases of oslo.policy until 5 had the option; 6 always refuses.
+    rules = [Rule("act", "role:member", scope_types=("system",)), Rule("other", "!", scope_types=())]
+    assert not Policy(rules).allows("act", {}, MEMBER)
+    lenient = Policy(rules, enforce_scope=False)
+    assert lenient.allows("act", {}, MEMBER)
+    with pytest.raises(errors.Forbidden) as refused:
+        lenient.enforce("act", {}, MEMBER.but(roles=()))
+    assert (refused.value.details["reason"], refused.value.details["needs"]) == ("check", ["member"])
+
+
 def test_the_sample_is_a_policy_file_that_changes_nothing_until_lines_are_uncommented(tmp_path):
     rules = [
         Rule("volume:get", "role:reader and project_id:%(project_id)s", "Show a volume. " * 12),

@@ -81,6 +81,12 @@ def messages(service: str) -> list[Row]:
     ]
 
 
+def policy_rules(service: str) -> list[Any]:
+    """The policy Rules that the service declares."""
+    module = importlib.import_module(f"celaje.{service}.api.policies")
+    return list(module.RULES if hasattr(module, "RULES") else module.POLICIES)
+
+
 def message_tables(service: str) -> list[Any]:
     """The classes of the service's rpc.py; none where it has no messages."""
     from celaje.common.messaging.table import Messages

@@ -56,13 +56,20 @@ class Trail:
 
 
 _current: ContextVar[Trail | None] = ContextVar("celaje_trail", default=None)
+_keeping = True
+
+
+def keep(on: bool) -> None:
+    """Whether work in this process notes its hops; `[DEFAULT] trace_hops`."""
+    global _keeping  # noqa: PLW0603 - one a process, as its clock
+    _keeping = on
 
 
 @contextmanager
 def kept() -> Iterator[Trail]:
     """Around one piece of work; hops noted inside are in the trail that it gives."""
     trail = Trail()
-    mark = _current.set(trail)
+    mark = _current.set(trail if _keeping else None)
     try:
         yield trail
     finally:

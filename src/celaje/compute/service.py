@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from celaje.common.messaging.notifications import Notifier
-from celaje.common.policy import Policy
 from celaje.common.service import Service
 from celaje.common.wsgi import Api, dialects
 from celaje.compute.api.policies import RULES
@@ -40,7 +39,7 @@ class ComputeService(Service):
             self,
             ROUTES,
             service_type="compute",
-            policy=Policy(RULES, path=self.ground.policy_file),
+            policy=self.ground.policy(RULES),
             dialect=dialects.compute,
             authenticate=self.ground.authentication(),
             versions=versions(),

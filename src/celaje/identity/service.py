@@ -4,7 +4,6 @@ from pathlib import Path
 
 from celaje.common import clock
 from celaje.common.authentication import EXPIRED_WINDOW
-from celaje.common.policy import Policy
 from celaje.common.revocation_feed import RevocationMessages
 from celaje.common.service import Service
 from celaje.common.tokens import seconds
@@ -44,7 +43,7 @@ class IdentityService(Service):
             self,
             ROUTES,
             service_type=self.service_type,
-            policy=Policy(RULES, path=self.ground.policy_file),
+            policy=self.ground.policy(RULES),
             dialect=dialects.identity,
             authenticate=self.ground.authentication(),
             versions=VERSIONS,

@@ -3,7 +3,6 @@
 
 from pathlib import Path
 
-from celaje.common.policy import Policy
 from celaje.common.service import Service
 from celaje.common.wsgi import Api, dialects
 from celaje.placement.api.policies import POLICIES
@@ -22,7 +21,7 @@ class PlacementService(Service):
             self,
             ROUTES,
             service_type=self.service_type,
-            policy=Policy(POLICIES, path=self.ground.policy_file),
+            policy=self.ground.policy(POLICIES),
             dialect=dialects.placement,
             authenticate=self.ground.authentication(),
             versions=VERSIONS,

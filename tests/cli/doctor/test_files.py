@@ -83,3 +83,22 @@ def test_a_password_in_a_file_for_all(doctor, file):
     os.chmod(file, 0o644)
     (found,) = doctor("readable secrets", text)
     assert (found.severity, found.where) == ("warning", f"{file}:2")
+
+
+def test_a_policy_file_that_is_not_there(doctor, file, tmp_path):
+    findings = doctor("policy", "[DEFAULT]\n[oslo_policy]\npolicy_file = gone.yaml\npolicy_dirs = nowhere\n")
+    assert {(one.severity, one.where) for one in findings} == {
+        ("warning", f"{file}:3"),
+        ("warning", f"{file}:4"),
+    }
+    assert any(f"policy_file of volume names {tmp_path / 'gone.yaml'}" in one.what for one in findings)
+    (tmp_path / "gone.yaml").touch()
+    (tmp_path / "nowhere").mkdir()
+    assert doctor("policy", file.read_text()) == []
+
+
+def test_a_policy_file_that_cannot_be_used(doctor, file, tmp_path):
+    (tmp_path / "volume-policy.yaml").write_text('"volume:creat": "@"\n')
+    (found,) = doctor("policy", GOOD)
+    assert (found.severity, "Did you mean volume:create" in found.what) == ("error", True)
+    assert str(tmp_path / "volume-policy.yaml") in found.what

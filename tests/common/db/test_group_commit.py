@@ -370,3 +370,29 @@ def test_a_request_does_not_hang_behind_another_process(database):
     other.execute("ROLLBACK")
     other.close()
     assert database.write(add, 2) == 2
+
+
+def test_a_unit_that_nobody_waits_for_joins_the_next_commit(database):
+    settle = database.write_along(lambda tx: add(tx, 1))
+    assert numbers(database) == set()
+    held = Held(database)
+    held.release_behind(database, lambda tx: add(tx, 2))
+    assert numbers(database) == {1, 2}
+    settle()
+    assert numbers(database) == {1, 2}
+
+
+def test_where_nobody_commits_it_gets_a_commit_of_its_own(database):
+    settle = database.write_along(lambda tx: add(tx, 1))
+    settle()
+    assert numbers(database) == {1}
+
+
+def test_one_that_failed_among_others_is_tried_alone_and_they_are_not_disturbed(database):
+    database.write(add, 7)
+    settle = database.write_along(lambda tx: add(tx, 7))
+    database.write(add, 8)
+    assert numbers(database) == {7, 8}
+    with pytest.raises(DuplicateRow):
+        settle()
+    assert numbers(database) == {7, 8}

@@ -118,3 +118,20 @@ def test_statements_are_counted(database):
     database.read(ONE.one, row=1)
     database.read(fetch_all, _all)
     assert database.statements - before == 3
+
+
+def test_several_rows_go_in_as_one_statement(database):
+    rows = [
+        {"id": number, "name": str(number), "found_at": datetime.datetime(2026, 1, 1)} for number in range(3)
+    ]
+
+    def unit(tx):
+        Prepared(insert(STONES)).run_many(tx, rows)
+        Prepared(insert(STONES)).run_many(tx, [])
+        return tx.statements
+
+    assert database.write(unit) == 1
+    kept = database.read(fetch_all, select(STONES.c.id, STONES.c.name, STONES.c.found_at))
+    assert kept == rows
+    with pytest.raises(DuplicateRow):
+        database.write(lambda tx: Prepared(insert(STONES)).run_many(tx, rows))

@@ -9,7 +9,7 @@ import click
 
 from celaje.cli import terminal
 from celaje.cli.configured import Configured, where
-from celaje.cli.doctor import broker, files, machine, numbers, safety, stores
+from celaje.cli.doctor import broker, files, machine, numbers, policies, safety, stores
 from celaje.cli.doctor.examination import ERROR, NOTE, WARNING, Examination, Finding
 
 Check = Callable[[Examination], Iterator[Finding]]
@@ -23,6 +23,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "order": (files.order, "no line is overridden by another"),
     "old names": (files.old_names, "no key has an old name"),
     "readable secrets": (files.readable_secrets, "no password in a file for all"),
+    "policy": (policies.policies, "policy files are there and can be used"),
     "connections": (numbers.connections, "every thread finds a database connection"),
     "heartbeats": (numbers.heartbeats, "down times are several heartbeats long"),
     "timeouts": (numbers.timeouts, "whoever waits, waits longer than what they wait for"),

@@ -7,6 +7,7 @@ oslo.config.ConfigOpts, never on the library's global one, so that many services
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
@@ -129,6 +130,14 @@ class Configuration:
             places = [self._set_by(section, self._options[section][key]) for section in chain]
             return [item.place for several in places for item in several]
         return [item.place for item in self._set_by(group, self.option(group, key))]
+
+    def beside_files(self, name: str) -> Path:
+        """The file or folder that an option names, {service} in it replaced: an absolute path as it is,
+        another beside the configuration files, the last one's folder first; of several one that exists."""
+        path = Path(name.replace("{service}", self.service_name)).expanduser()
+        folders = list(dict.fromkeys(Path(file).parent for file in reversed(self.loaded_files)))
+        places = [folder / path for folder in folders] or [Path(self._opts.state_path) / path]
+        return next((place for place in places if place.exists()), places[0])
 
     @property
     def assignments(self) -> tuple[Assignment, ...]:

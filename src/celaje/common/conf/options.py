@@ -21,14 +21,7 @@ def common_options() -> Options:
     return {
         None: _default(),
         "database": _database(),
-        "oslo_policy": [
-            cfg.StrOpt(
-                "policy_file",
-                default="policy.yaml",
-                help="Rules that replace the service's defaults, YAML or JSON. A relative name is looked for "
-                "beside the configuration files. It is read again when it changes.",
-            ),
-        ],
+        "oslo_policy": _policy(),
         "oslo_messaging_rabbit": RABBIT_OPTIONS,
         "oslo_messaging_zmq": ZMQ_OPTIONS,
         "oslo_messaging_notifications": NOTIFICATION_OPTIONS,
@@ -58,6 +51,13 @@ def _default() -> list[cfg.Opt]:
         ),
         cfg.IntOpt("max_logfile_count", default=30, min=1, help="Old log files that are kept."),
         cfg.BoolOpt("use_json", default=False, help="Log one JSON object a line instead of plain text."),
+        cfg.BoolOpt(
+            "trace_hops",
+            default=True,
+            help="Note with each request and step what it called, for how long and with which timeout: what "
+            "`celaje flow show` draws. Of a process, as the last of its services says. False saves a few "
+            "hundredths of the processor's time; the steps themselves are written down all the same.",
+        ),
         *MESSAGING,
         cfg.FloatOpt(
             "long_rpc_timeout",
@@ -77,6 +77,30 @@ def _default() -> list[cfg.Opt]:
             "strict_config",
             default=False,
             help="Refuse to start on a key in the files that no service reads, instead of warning.",
+        ),
+    ]
+
+
+def _policy() -> list[cfg.Opt]:
+    """As oslo.policy has them; {service} because several services may read one configuration file."""
+    return [
+        cfg.StrOpt(
+            "policy_file",
+            default="{service}-policy.yaml",
+            help="Rules that replace the service's defaults, YAML or JSON; {service} is its type (volume, "
+            "compute ...). A relative name is looked for beside the configuration files, without any in "
+            "state_path. It counts a moment after it changes.",
+        ),
+        cfg.MultiStrOpt(
+            "policy_dirs",
+            default=["{service}-policy.d"],
+            help="Folders of such files, which win over policy_file, in the order of their names.",
+        ),
+        cfg.BoolOpt(
+            "enforce_scope",
+            default=True,
+            help="Refuse a token of another scope (project, domain, system) than a rule is meant for. False: "
+            "only the rule's check decides.",
         ),
     ]
 

@@ -226,6 +226,22 @@ class Database:
         done.committed()
         return result
 
+    def write_along(self, unit: Callable[[Transaction], object]) -> Callable[[], None]:
+        """For what nobody waits for: the unit shares the next commit that somebody makes. The function that
+        is returned returns when it is durable, and writes it where nobody has. On other databases than SQLite
+        a commit costs the others nothing, and it is written by that function."""
+        if self._group is None:
+
+            def alone() -> None:
+                self.write(unit)
+
+            return alone
+
+        def on_sqlite(connection: Connection, raw: Any) -> None:
+            unit(Transaction(connection, raw))
+
+        return self._group.along(on_sqlite, self._timeout)
+
     def _count(self, done: Transaction) -> None:
         self.statements += done.statements
         self._inside.statements = self.of_this_thread() + done.statements

@@ -3,7 +3,8 @@
 Called by Database only. A thread that finds the writer busy leaves its unit in the queue; the thread that has
 the writer runs all units that wait, commits once for them (at most 64), wakes their threads, and hands the
 writer to the first one of those that came meanwhile. With synchronous=FULL this is 3.5 to 7 times the commits
-of one fsync per unit, and a thread sleeps and wakes once for its unit at most.
+of one fsync per unit, and a thread sleeps and wakes once for its unit at most. Units that nobody waits for
+(`along`) join the next commit, whoever makes it.
 """
 
 import contextvars
@@ -47,6 +48,8 @@ class GroupCommit:
         self._patience = -1
         self._lock = threading.Lock()
         self._queue: deque[_Entry] = deque()
+        # Units that nobody waits for.
+        self._left: deque[_Entry] = deque()
         self._busy = False
         self._closed = False
         self._idle = threading.Condition(self._lock)
@@ -73,6 +76,24 @@ class GroupCommit:
         if entry.error is not None:
             raise entry.error
         return entry.result
+
+    def along(self, unit: Callable[[Connection, Any], Any], seconds: float) -> Callable[[], None]:
+        """Run `unit` in the next transaction that somebody makes. The function that is returned returns when
+        it is durable, and writes it alone where nobody has taken it along until then."""
+        entry = _Entry(unit, seconds)
+        self._left.append(entry)
+
+        def settle() -> None:
+            try:
+                self._left.remove(entry)
+            except ValueError:
+                entry.wake.acquire()
+                entry.wake.release()
+                if entry.error is None:
+                    return
+            self.run(unit, seconds)
+
+        return settle
 
     def _withdraw(self, entry: _Entry) -> bool:
         """Take a unit that waited too long out of the queue and raise DatabaseBusy; True when it has just
@@ -101,7 +122,10 @@ class GroupCommit:
         failure: BaseException | None = None
         try:
             connection, raw = self._begin(seconds)
-            while len(batch) < _LARGEST_BATCH and self._take_into(batch):
+            while len(batch) < _LARGEST_BATCH and self._take_into(batch, self._queue):
+                self._perform(batch[-1], committed, connection, raw)
+            # A commit for these alone would be one too many.
+            while committed and self._take_into(batch, self._left):
                 self._perform(batch[-1], committed, connection, raw)
             raw.execute("COMMIT")
         except BaseException as problem:
@@ -109,17 +133,18 @@ class GroupCommit:
             failure = problem
             self._give_up_connection()
             if not batch:
-                self._take_into(batch)
+                self._take_into(batch, self._queue)
         for entry in batch:
             if failure is not None and entry.error is None:
                 entry.error = failure
             entry.settled = True
             entry.wake.release()
 
-    def _take_into(self, batch: list[_Entry]) -> bool:
+    @staticmethod
+    def _take_into(batch: list[_Entry], queue: deque[_Entry]) -> bool:
         """Asking first would not do: the only one that waits may give up in between."""
         try:
-            batch.append(self._queue.popleft())
+            batch.append(queue.popleft())
         except IndexError:
             return False
         return True

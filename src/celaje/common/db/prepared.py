@@ -9,7 +9,7 @@ Prepared one goes straight to the driver, with SQLAlchemy's own conversions of t
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Delete, Insert, Select, Update
@@ -73,6 +73,14 @@ class Prepared:
             return tx.execute(self.statement, parameters).rowcount
         return direct.execute(tx, parameters).rowcount
 
+    def run_many(self, tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+        """The same for several sets of values of the same names, as one statement."""
+        direct = self._direct(tx, rows[0]) if rows else None
+        if direct is not None:
+            direct.execute_many(tx, rows)
+        elif rows:
+            tx.execute(self.statement, rows)
+
     def _direct(self, tx: Transaction, parameters: dict[str, Any]) -> "_Direct | None":
         """None where SQLAlchemy must run it: another database, or a statement that is rendered anew for its
         values (IN with a list that is a parameter) or has defaults to compute."""
@@ -106,15 +114,25 @@ class _Direct:
         self._first = processors[0] if processors else None
 
     def execute(self, tx: Transaction, parameters: dict[str, Any]) -> sqlite3.Cursor:
-        values = [
+        return self._given(tx, tx.raw.execute, self._values(parameters))
+
+    def execute_many(self, tx: Transaction, rows: Iterable[dict[str, Any]]) -> sqlite3.Cursor:
+        return self._given(tx, tx.raw.executemany, [self._values(row) for row in rows])
+
+    def _values(self, parameters: dict[str, Any]) -> list[Any]:
+        return [
             constant
             if name is None
             else (parameters[name] if processor is None else processor(parameters[name]))
             for name, constant, processor in self._sources
         ]
+
+    def _given(
+        self, tx: Transaction, way: Callable[..., sqlite3.Cursor], values: list[Any]
+    ) -> sqlite3.Cursor:
         tx.statements += 1
         try:
-            return tx.raw.execute(self._sql, values)
+            return way(self._sql, values)
         except sqlite3.IntegrityError as error:
             raise DuplicateRow(cause=str(error)) from error
         except sqlite3.Error as error:

@@ -15,9 +15,8 @@ from typing import Any
 
 from celaje.common import errors
 from celaje.common.context import RequestContext
-from celaje.common.policy import overrides as override_file
 from celaje.common.policy.checks import Check, compile_check
-from celaje.common.policy.overrides import PolicyError
+from celaje.common.policy.overrides import OverrideFiles, PolicyError
 from celaje.common.policy.parser import Node, SyntaxProblem, named_rules, parse
 from celaje.common.policy.rules import Rule
 
@@ -26,6 +25,9 @@ LOG = logging.getLogger(__name__)
 _ROLE = re.compile(r"\brole:([\w.\-]+)")
 
 Expression = str | Sequence[str | Sequence[str]]
+
+# From files: name -> (its expression, the file).
+Overrides = Mapping[str, tuple[Any, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,11 @@ class _Compiled:
 
 
 class Policy:
-    """Decides. `overrides` (from code) win over the file at `path`, which wins over the defaults.
+    """Decides. `overrides` (from code) win over the files of `folders`, which win over the file at `path`,
+    which wins over the defaults.
 
-    A file that does not exist yet is no error: it counts from the `refresh` after it appears.
+    A file that does not exist yet is no error: it counts from the `refresh` after it appears. `enforce_scope`
+    False: a token of another scope than a rule means may try all the same, as with oslo.policy's option.
     Raises PolicyError for anything that cannot be compiled.
     """
 
@@ -51,6 +55,9 @@ class Policy:
         rules: Iterable[Rule],
         overrides: Mapping[str, Expression] | None = None,
         path: str | os.PathLike[str] | None = None,
+        *,
+        folders: Iterable[str | os.PathLike[str]] = (),
+        enforce_scope: bool = True,
     ):
         self._defaults: dict[str, Rule] = {}
         for rule in rules:
@@ -58,8 +65,9 @@ class Policy:
                 raise PolicyError(f"Policy rule {rule.name} is declared twice.")
             self._defaults[rule.name] = rule
         self._overrides = dict(overrides or {})
-        self._path = path
-        self._stamp = override_file.stamp(path)
+        self._files = OverrideFiles(path, folders)
+        self._enforce_scope = enforce_scope
+        self._stamp = self._files.stamp()
         self._rules = self._load()
 
     def __contains__(self, rule: object) -> bool:
@@ -72,9 +80,14 @@ class Policy:
         """Whether the context's token has a scope that may try `rule`, and its check holds on `target`."""
         compiled = self._find(rule)
         credentials = _credentials(context)
-        if compiled.scope_types and _scope(credentials) not in compiled.scope_types:
+        if not self._is_in_scope(compiled, credentials):
             return False
         return compiled.check(target, credentials)
+
+    def _is_in_scope(self, compiled: _Compiled, credentials: Mapping[str, Any]) -> bool:
+        if not compiled.scope_types or not self._enforce_scope:
+            return True
+        return _scope(credentials) in compiled.scope_types
 
     def enforce(self, rule: str, target: Mapping[str, Any], context: RequestContext) -> None:
         """Raise errors.Forbidden unless allowed. Its details tell why: `action`, `check` (text), `origin`
@@ -83,8 +96,9 @@ class Policy:
         if self.allows(rule, target, context):
             return
         compiled = self._find(rule)
-        scope = _scope(_credentials(context))
-        reason = "scope" if compiled.scope_types and scope not in compiled.scope_types else "check"
+        credentials = _credentials(context)
+        scope = _scope(credentials)
+        reason = "check" if self._is_in_scope(compiled, credentials) else "scope"
         needs = self._roles_that_would_do(rule, target, context) if reason == "check" else []
         words = f"Policy doesn't allow {rule} to be performed."
         if needs:
@@ -134,7 +148,7 @@ class Policy:
         must neither open nor close a running service.
         """
         try:
-            now = override_file.stamp(self._path)
+            now = self._files.stamp()
             if now == self._stamp:
                 return False
             self._stamp = now
@@ -142,7 +156,7 @@ class Policy:
         except PolicyError as error:
             LOG.error("The policy stays as it was: %s", error)
             return False
-        LOG.info("Policy loaded again from %s", self._path)
+        LOG.info("Policy loaded again from %s", self._files)
         return True
 
     def sample(self) -> str:
@@ -166,13 +180,13 @@ class Policy:
                 f"The service has no policy rule {rule}.{_nearest(rule, self._rules)}"
             ) from None
 
-    def _expression(self, name: str, file: Mapping[str, Any]) -> Expression:
+    def _expression(self, name: str, file: Overrides) -> Expression:
         if name in self._overrides:
             return self._overrides[name]
-        return file[name] if name in file else self._defaults[name].check
+        return file[name][0] if name in file else self._defaults[name].check
 
     def _load(self) -> dict[str, _Compiled]:
-        file = override_file.read(self._path) if self._stamp and self._path is not None else {}
+        file = self._files.read() if self._stamp else {}
         names = dict.fromkeys([*self._defaults, *file, *self._overrides])
         trees: dict[str, Node] = {}
         for name in names:
@@ -183,12 +197,12 @@ class Policy:
         self._refuse_unknown(trees, file)
         return self._compile(trees, file)
 
-    def _origin(self, name: str, file: Mapping[str, Any]) -> str:
+    def _origin(self, name: str, file: Overrides) -> str:
         if name in self._overrides:
             return "override"
-        return str(self._path) if name in file else "default"
+        return file[name][1] if name in file else "default"
 
-    def _refuse_unknown(self, trees: Mapping[str, Node], file: Mapping[str, Any]) -> None:
+    def _refuse_unknown(self, trees: Mapping[str, Node], file: Overrides) -> None:
         """A name that neither the service declares nor another rule uses is a slip of the pen; one that is
         used is the operator's own named expression."""
         used = {reference for tree in trees.values() for reference in named_rules(tree)}
@@ -199,7 +213,7 @@ class Policy:
                     f" rule refers to it.{_nearest(name, self._defaults)}"
                 )
 
-    def _compile(self, trees: Mapping[str, Node], file: Mapping[str, Any]) -> dict[str, _Compiled]:
+    def _compile(self, trees: Mapping[str, Node], file: Overrides) -> dict[str, _Compiled]:
         """Depth first, so that a reference is the referenced closure itself and costs no lookup."""
         checks: dict[str, Check] = {}
         trail: list[str] = []

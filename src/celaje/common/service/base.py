@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 PARTS = ("api", "conductor", "scheduler", "worker")
 
+# Seconds after which a changed policy file counts.
+POLICY_EVERY = 5.0
+
 
 class Service:
     """Class attributes say what the service is made of; `build_*` make the parts. A service without
@@ -186,6 +189,8 @@ class Service:
             self.start_scheduler()
         if "worker" in self.parts:
             self.start_workers()
+        if self.api is not None:
+            self.periodic.every(POLICY_EVERY, self.api.policy.refresh)
         self.periodic.start()
         if flows:
             self.start_flows()

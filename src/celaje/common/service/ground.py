@@ -1,6 +1,6 @@
 """The common ground of one service in one process: handed to its Service when it is assembled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from celaje.common.authentication import Authentication
 from celaje.common.clients import Clients
 from celaje.common.conf import Configuration
 from celaje.common.messaging.driver import Bus
+from celaje.common.policy import Policy, Rule
 from celaje.common.rest import ServiceCredentials, Transport
 from celaje.common.revocations import Revocations
 from celaje.common.tokens import Tokens
@@ -28,11 +29,19 @@ class Ground:
     credentials: ServiceCredentials | None = None
     alone: bool = False
     syncs_schema: bool = True
-    policy_file: Path | None = None
     clients: Clients = field(init=False)
 
     def __post_init__(self) -> None:
         self.clients = Clients(self.transport_to, self.credentials)
+
+    def policy(self, rules: Iterable[Rule]) -> Policy:
+        """The service's rules with what the operator's policy files say."""
+        return Policy(
+            rules,
+            path=self.conf.beside_files(self.conf.oslo_policy.policy_file),
+            folders=[self.conf.beside_files(name) for name in self.conf.oslo_policy.policy_dirs],
+            enforce_scope=self.conf.oslo_policy.enforce_scope,
+        )
 
     @property
     def host(self) -> str:

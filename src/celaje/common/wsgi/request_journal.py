@@ -1,8 +1,9 @@
 """The journal of requests: what changed something, what was refused, what one service asked of another.
 
-Hangs on an Api as an observer and writes rows in batches, a moment after the answer, so that a request pays
-for a list's append only. It is a record, no promise: a process that is killed loses the last moment of it,
-and under a flood the surplus is counted instead of kept. `celaje flow show` and `celaje why` read it.
+Hangs on an Api as an observer and writes rows in batches, a moment after the answer, within a commit that
+somebody else makes where there is one: a request pays for a list's append only. It is a record, no promise:
+a process that is killed loses the last moment of it, and under a flood the surplus is counted instead of
+kept. `celaje flow show` and `celaje why` read it.
 """
 
 import datetime
@@ -10,15 +11,32 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, delete, func, insert, select
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from celaje.common import clock, context
-from celaje.common.db import Database, DatabaseClosed, Json, Moment, Transaction
+from celaje.common.context import RequestContext
+from celaje.common.db import Database, DatabaseClosed, Json, Moment, Prepared, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.log import mask, masked
+from celaje.common.trail import Hop
 from celaje.common.wsgi.request import Request
+from celaje.common.wsgi.routes import Route
 
 log = logging.getLogger("celaje.api")
 
@@ -78,49 +96,53 @@ class RequestJournal:
         self._kept = kept
         self._soon = soon
         self._component = component
-        self._waiting: deque[dict[str, Any]] = deque()
-        self._lock = threading.Lock()
+        # Of each request what its row is made of, later.
+        self._waiting: deque[tuple[Any, ...]] = deque()
         # One writes at a time: who calls `write` finds everything written when it returns.
         self._writing = threading.Lock()
         self._called = False
+        # Of batches that the next commit of somebody shall take along.
+        self._under_way: list[Callable[[], None]] = []
         self._since_cleaned = 0
+        self._insert = Prepared(insert(table))
+        number = table.c.number
+        self._newest = Prepared(select(func.max(number)))
+        self._clean = Prepared(delete(table).where(number <= bindparam("last")))
         self.lost = 0
 
     def __call__(self, request: Request, status: int) -> None:
         """An Api's observer. Plain reads of a user are not journalled: they change nothing and are most."""
         asker = request.context
-        refused = status >= 400
-        if not refused and request.http.method in ("GET", "HEAD") and asker.global_request_id is None:
+        http = request.http
+        if status < 400 and asker.global_request_id is None and http.method in ("GET", "HEAD"):
             return
         took = request.seconds
         statements = request.api.statements() - request.statements_before
-        route = request.route.name if request.route else None
         self._tell(request, status, took, statements)
         if not self._kept:
             return
-        row = {
-            "request_id": asker.request_id,
-            "global_request_id": asker.global_request_id,
-            "method": request.http.method[:8],
-            "path": f"{request.http.root_path}{request.http.path}"[:_LONGEST_PATH],
-            "route": route[:255] if route else None,
-            "status": status,
-            "received_at": clock.now() - datetime.timedelta(seconds=took),
-            "took": took,
-            "statements": statements,
-            "user_id": asker.user_id,
-            "project_id": asker.project_id,
-            "error": request.error,
-            "trail": request.trail.whole() if request.trail else None,
-        }
-        with self._lock:
-            if len(self._waiting) >= _WAITING:
-                self.lost += 1
-                return
-            self._waiting.append(row)
-            call, self._called = not self._called, True
-        if call:
-            self._soon(DELAY, self.write)
+        if len(self._waiting) >= _WAITING:
+            self.lost += 1
+            return
+        path, hops = f"{http.root_path}{http.path}", request.trail.whole() if request.trail else None
+        self._waiting.append(
+            (
+                asker,
+                http.method,
+                path,
+                request.route,
+                status,
+                clock.now(),
+                took,
+                statements,
+                request.error,
+                hops,
+            )
+        )
+        # Two threads may both call: that is one look too many, and no row less.
+        if not self._called:
+            self._called = True
+            self._soon(DELAY, self._write_along)
 
     def _tell(self, request: Request, status: int, took: float, statements: int) -> None:
         level = logging.INFO if request.http.method not in ("GET", "HEAD") or status >= 400 else logging.DEBUG
@@ -139,35 +161,69 @@ class RequestJournal:
             )
 
     def write(self) -> None:
-        """Write all that waits; called by itself, and once more before the database closes."""
+        """Write all that waits; once more before the database closes."""
+        self._write_along()
+        self._settle()
+
+    def _write_along(self) -> None:
         with self._writing:
-            while True:
-                with self._lock:
-                    self._called = False
-                    rows = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-                    lost, self.lost = self.lost, 0
-                if lost:
-                    log.warning(
-                        "%d requests came faster than they could be journalled and are not in it", lost
-                    )
-                if not rows:
-                    return
-                for row in rows:
-                    row["error"] = _described(row["error"])
+            self._called = False
+            lost, self.lost = self.lost, 0
+            if lost:
+                log.warning("%d requests came faster than they could be journalled and are not in it", lost)
+            while self._waiting:
+                several = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+                rows = [_row(*one) for one in several]
+                self._under_way.append(self._database.write_along(partial(self._write, rows=rows)))
+            ask = bool(self._under_way)
+        if ask:
+            self._soon(DELAY, self._settle)
+
+    def _settle(self) -> None:
+        """What nobody has taken along gets a commit of its own."""
+        with self._writing:
+            while self._under_way:
                 try:
-                    self._database.write(self._write, rows)
+                    self._under_way.pop(0)()
                 except DatabaseClosed:
                     return
 
     def _write(self, tx: Transaction, rows: list[dict[str, Any]]) -> None:
-        number = self._table.c.number
-        tx.execute(insert(self._table), rows)
+        self._insert.run_many(tx, rows)
         self._since_cleaned += len(rows)
         if self._since_cleaned * _SURPLUS < self._kept:
             return
         self._since_cleaned = 0
-        newest = tx.execute(select(func.max(number))).scalar() or 0
-        tx.execute(delete(self._table).where(number <= newest - self._kept))
+        self._clean.run(tx, last=(self._newest.value(tx) or 0) - self._kept)
+
+
+def _row(  # noqa: PLR0917 - a request, taken apart
+    asker: RequestContext,
+    method: str,
+    path: str,
+    route: Route | None,
+    status: int,
+    ended: datetime.datetime,
+    took: float,
+    statements: int,
+    error: CelajeError | None,
+    hops: list[Hop] | None,
+) -> dict[str, Any]:
+    return {
+        "request_id": asker.request_id,
+        "global_request_id": asker.global_request_id,
+        "method": method[:8],
+        "path": path[:_LONGEST_PATH],
+        "route": route.name[:255] if route else None,
+        "status": status,
+        "received_at": ended - datetime.timedelta(seconds=took),
+        "took": took,
+        "statements": statements,
+        "user_id": asker.user_id,
+        "project_id": asker.project_id,
+        "error": _described(error),
+        "trail": hops,
+    }
 
 
 def _described(error: CelajeError | None) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from celaje.common.policy import Policy
 from celaje.common.wsgi import Api, dialects
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ def build(service: "ImageService") -> Api:
         service,
         routes.build(conf),
         service_type="image",
-        policy=Policy(policies.RULES, path=service.ground.policy_file),
+        policy=service.ground.policy(policies.RULES),
         dialect=dialects.image,
         authenticate=service.ground.authentication(),
         public_endpoint=conf.api.public_endpoint,

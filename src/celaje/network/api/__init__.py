@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from celaje.common.policy import Policy
 from celaje.common.wsgi import Api, dialects
 
 
@@ -14,7 +13,7 @@ def build(service: Any) -> Api:
         service,
         ROUTES,
         service_type="network",
-        policy=Policy(POLICIES, path=service.ground.policy_file),
+        policy=service.ground.policy(POLICIES),
         dialect=dialects.network,
         authenticate=service.ground.authentication(),
         public_endpoint=service.conf.api.public_endpoint,

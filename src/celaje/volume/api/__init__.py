@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from celaje.common.policy import Policy
 from celaje.common.wsgi import Api, dialects
 from celaje.volume.api.policies import RULES
 from celaje.volume.api.routes import ROUTES
@@ -16,7 +15,7 @@ def build_api(service: Any) -> Api:
         ROUTES,
         service_type="volume",
         trailing_slash=False,
-        policy=Policy(RULES, path=ground.policy_file),
+        policy=ground.policy(RULES),
         dialect=dialects.volume,
         authenticate=ground.authentication(),
         versions=VERSIONS,
