@@ -16,7 +16,7 @@ from tests.bench.figures import Theme
 from tests.bench.lab import BenchLab
 
 # Turns of both kinds; operations of one turn.
-TURNS, REQUESTS, SERVERS = 80, 60, 4
+TURNS, REQUESTS, SERVERS = 40, 60, 4
 UNLIMITED = {("quota", name): -1 for name in ("instances", "cores", "ram", "server_groups")}
 
 
@@ -78,6 +78,7 @@ def compared(cloud, work, count, turns=TURNS):
 
 
 @pytest.mark.bench
+@pytest.mark.timeout(600)
 def test_what_seeing_costs(lab):
     server = lab.create()
     numbers = itertools.count()
