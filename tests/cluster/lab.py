@@ -20,7 +20,8 @@ from tests.servers import haproxy, mariadb, postgresql, rabbitmq
 from tests.servers.shared import Running, alive, spare_port
 
 BIN = Path(sys.executable).parent
-EXAMPLES = Path(__file__).parents[2] / "etc"
+CELAJE = (str(BIN / "celaje"),)
+ROOT = Path(__file__).parents[2]
 DATABASES = {"postgresql": postgresql, "mariadb": mariadb}
 
 APIS = ("identity", "placement", "image", "network", "volume", "compute")
@@ -47,13 +48,15 @@ COMPUTE_HOSTS = ("compute1", "compute2", "compute3")
 
 @dataclass
 class Node:
-    """One process of ours: `parts` on the machine `host`. An API listens on `port`."""
+    """One process of ours: `parts` on the machine `host`. An API listens on `port`. `program`: another
+    release's command instead of `celaje`."""
 
     name: str
     host: str
     parts: tuple[str, ...]
     port: int = 0
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    program: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     log_before: int = 0
 
@@ -249,9 +252,9 @@ class Cluster:
             for word in ("--config-file", f"{etc}/{file}")
         ]
 
-    def celaje(self, *words: str, **options: Any) -> str:
+    def celaje(self, *words: str, program: tuple[str, ...] = CELAJE, **options: Any) -> str:
         done = subprocess.run(
-            [str(BIN / "celaje"), *words], capture_output=True, text=True, timeout=120, check=False, **options
+            [*program, *words], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT, **options
         )
         assert done.returncode == 0, f"celaje {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -281,8 +284,8 @@ class Cluster:
         node.log_before = len(self.said(node, 1 << 30))
         with open(self.log_of(node), "ab") as log:
             node.process = subprocess.Popen(
-                [str(BIN / "celaje"), "service", *node.parts, *self.files(node.name)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [*(node.program or CELAJE), "service", *node.parts, *self.files(node.name)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=ROOT,
             )  # fmt: skip
         return node
 

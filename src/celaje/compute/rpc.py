@@ -14,8 +14,11 @@ class ComputeConductorMessages(ConductorMessages):
     topic = "compute-conductor"
 
     @cast(may_be_lost=True)
-    def report_hosts(self, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> None:
-        """A worker lives and serves these hosts: {host: {"nodes": {node: resources}, "connector": ...}}."""
+    def report_hosts(
+        self, worker: str, boot: str, hosts: dict[str, dict[str, Any]], rpc_version: str = "1.0"
+    ) -> None:
+        """A worker lives and serves these hosts: {host: {"nodes": {node: resources}, "connector": ...}}; it
+        understands its messages up to `rpc_version`."""
 
     @cast(may_be_lost=True)
     def report_guests(self, worker: str, guests: dict[str, int], complete: bool) -> None:

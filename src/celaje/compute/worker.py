@@ -15,6 +15,7 @@ from celaje.common.messaging.client import Client
 from celaje.common.trail import watched
 from celaje.compute.drivers.base import ComputeDriver, Flavor, ImageSource, PowerState, Server, UnknownServer
 from celaje.compute.drivers.metadata import metadata_files
+from celaje.compute.rpc import ComputeWorkerMessages
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,9 @@ class ComputeWorker:
             }
             for host, nodes in self.hosts.items()
         }
-        self._conductor.report_hosts(worker=self.name, boot=self._boot, hosts=reports)
+        self._conductor.report_hosts(
+            worker=self.name, boot=self._boot, hosts=reports, rpc_version=ComputeWorkerMessages.version
+        )
         self._scheduler.update_hosts(worker=self.name, hosts=reports)
 
     def report_guests(self, complete: bool = False) -> None:

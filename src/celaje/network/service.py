@@ -64,5 +64,9 @@ class NetworkService(Service):
                 host=self.ground.host,
                 topic=NetworkWorkerMessages.topic,
                 availability_zone=self.conf.default_availability_zone,
-                details={"boot": self.boot, **self.worker.report()},
+                details={
+                    "boot": self.boot,
+                    **self.understood(NetworkWorkerMessages),
+                    **self.worker.report(),
+                },
             )

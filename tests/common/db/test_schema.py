@@ -5,7 +5,7 @@ import sqlalchemy
 from sqlalchemy import select
 
 from celaje.common.db import Database, SchemaTooNew, fetch_value
-from celaje.common.db.schema import revisions, stamp_of, sync
+from celaje.common.db.schema import check, revisions, stamp_of, sync
 from tests.common.db.conftest import METADATA, STONES
 from tests.servers import databases
 
@@ -119,10 +119,60 @@ def test_a_migration_that_fails_changes_nothing(empty, migrations):
 
 def test_a_database_of_a_newer_version_is_refused_and_named(empty, migrations):
     sync(empty, "stones", METADATA, migrations)
-    empty.write(lambda tx: tx.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '0009_far'")))
+    for column in ("alembic_version SET version_num", "schema_floor SET revision"):
+        empty.write(lambda tx, column=column: tx.execute(sqlalchemy.text(f"UPDATE {column} = '0009_far'")))
     with pytest.raises(SchemaTooNew, match=r"stones.*0009_far.*0002_colours"):
         sync(empty, "stones", METADATA, migrations)
 
 
 def test_revisions_are_the_numbered_files_in_order(migrations):
     assert revisions(migrations) == ["0001_initial", "0002_colours"]
+
+
+THIRD = """
+{floor}
+import sqlalchemy as sa
+from alembic import op
+
+def upgrade():
+    op.add_column("stones", sa.Column("shape", sa.String(16)))
+"""
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_old_code_lives_with_a_database_that_newer_code_has_added_to(empty, migrations, tmp_path, fresh):
+    if not fresh:
+        sync(empty, "stones", METADATA, migrations)
+    newer = migrations / "0003_shapes.py"
+    newer.write_text(THIRD.format(floor=""))
+    sync(empty, "stones", METADATA, migrations)
+    assert stamp(empty) == "0003_shapes"
+    newer.unlink()
+    check(empty, "stones", METADATA, migrations)
+    assert sync(empty, "stones", METADATA, migrations) == []
+    assert stamp(empty) == "0003_shapes"
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_old_code_is_refused_when_something_it_needs_was_taken_away(empty, migrations, fresh):
+    if not fresh:
+        sync(empty, "stones", METADATA, migrations)
+    newer = migrations / "0003_shapes.py"
+    newer.write_text(THIRD.format(floor='floor = "0003_shapes"'))
+    sync(empty, "stones", METADATA, migrations)
+    newer.unlink()
+    with pytest.raises(SchemaTooNew, match=r"stones.*0003_shapes.*0002_colours"):
+        check(empty, "stones", METADATA, migrations)
+    with pytest.raises(SchemaTooNew):
+        sync(empty, "stones", METADATA, migrations)
+
+
+def test_a_floor_between_lets_in_who_knows_it(empty, migrations):
+    newer = migrations / "0003_shapes.py"
+    newer.write_text(THIRD.format(floor='floor = "0002_colours"'))
+    sync(empty, "stones", METADATA, migrations)
+    newer.unlink()
+    check(empty, "stones", METADATA, migrations)
+    (migrations / "0002_colours.py").unlink()
+    with pytest.raises(SchemaTooNew):
+        check(empty, "stones", METADATA, migrations)

@@ -10,7 +10,13 @@ from celaje.common.db.errors import OutcomeUnknown
 from celaje.common.errors import CelajeError, Conflict, NotFound, Unavailable
 from celaje.common.flow import FlowTimeout, flow
 from celaje.common.flow.run import UNDO_GRACE
-from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer, NotTakenUp, WorkerLost
+from celaje.common.messaging.errors import (
+    MessagingTimeout,
+    NoSuchServer,
+    NotTakenUp,
+    UnsupportedVersion,
+    WorkerLost,
+)
 from tests.common.flow.conftest import set_status, spoiled
 
 
@@ -526,10 +532,86 @@ def test_a_version_this_conductor_does_not_know_is_left_to_others(kitchen, outsi
     assert new.row(flow_id)["version"] == 2
     old = kitchen(make, owner="old")
     old.engine.execute(flow_id)
-    assert old.row(flow_id)["state"] == "waiting"
-    virtual.advance(31)
+    left = old.row(flow_id)
+    assert (left["state"], left["attempt"], left["owner"]) == ("pending", 0, None)
+    assert left["waiting_on"] == "conductor with jar.make version 2"
+    assert old.database.read(old.engine.due) == [], "it is not in the way of what can be done"
+    assert new.database.read(new.engine.due) == [flow_id]
     new.engine.execute(flow_id)
     assert new.row(flow_id)["state"] == "done"
+    assert new.row(flow_id)["waiting_on"] is None
+
+
+def test_a_new_kind_of_flow_is_left_to_a_newer_conductor(kitchen, outside, virtual):
+    polish = flow("jar.polish", deadline=100, way_out=spoiled)(make.function)
+    new = kitchen(make, polish)
+    flow_id = new.submit("jar.polish", "j1")
+    old = kitchen(make, owner="old")
+    old.engine.execute(flow_id)
+    assert old.row(flow_id)["waiting_on"] == "conductor with jar.polish version 1"
+    new.engine.execute(flow_id)
+    assert new.row(flow_id)["state"] == "done"
+
+
+def test_a_journal_of_an_old_conductor_goes_on_with_the_old_steps(kitchen, outside, virtual):
+    """The new code has both functions; the flow's version says by which its journal was written."""
+
+    @flow("jar.make", deadline=100, way_out=spoiled)
+    def first(run, jar_id):
+        run.step(run.conductor.do("blow glass"))
+        run.step(run.conductor.do("fill"))
+        run.done(set_status, jar_id, "old")
+
+    @flow("jar.make", deadline=100, way_out=spoiled, version=2)
+    def second(run, jar_id):
+        run.step(run.conductor.do("press glass"))
+        run.done(set_status, jar_id, "new")
+
+    old = kitchen(first, owner="old")
+    flow_id = old.submit("jar.make", "j1")
+    outside.errors["fill"] = [Unavailable("nobody there")]
+    old.engine.execute(flow_id)
+    new = kitchen(first, second, owner="new")
+    virtual.advance(31)
+    new.engine.execute(flow_id)
+    assert new.status("j1") == "old"
+    assert outside.done == ["blow glass", "fill"]
+    newer_id = new.submit("jar.make", "j2")
+    new.engine.execute(newer_id)
+    assert new.status("j2") == "new"
+
+
+def test_a_flow_is_written_in_the_version_that_every_conductor_runs(kitchen, outside, virtual):
+    newer = flow("jar.make", deadline=100, way_out=spoiled, version=2)(make.function)
+    new = kitchen(make, newer)
+    conductors = [{"jar.make": 2}, {}]
+    new.flows.conductors = lambda tx: conductors
+    assert new.row(new.submit("jar.make", "j1"))["version"] == 1
+    conductors.pop()
+    assert new.row(new.submit("jar.make", "j2"))["version"] == 2
+    conductors.clear()
+    assert new.row(new.submit("jar.make", "j3"))["version"] == 2, "nobody is there: the next one is new"
+    only_new = kitchen(newer)
+    only_new.flows.conductors = lambda tx: [{}]
+    assert only_new.row(only_new.submit("jar.make", "j4"))["version"] == 2, "it waits for a newer conductor"
+    assert new.flows.table.beyond_first() == {"jar.make": 2}
+
+
+def test_a_step_waits_for_a_worker_that_is_too_old_for_it(kitchen, outside, virtual):
+    outside.errors["polish"] = [UnsupportedVersion(target="w", method="polish", spoken="1.0", needed="1.1")]
+
+    @flow("jar.make", deadline=100, way_out=spoiled)
+    def polished(run, jar_id):
+        run.step(run.conductor.do("polish"))
+        run.done(set_status, jar_id, "bright")
+
+    k = kitchen(polished)
+    flow_id = k.submit("jar.make", "j1")
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "waiting"
+    virtual.advance(31)
+    k.engine.execute(flow_id)
+    assert k.status("j1") == "bright"
 
 
 def test_a_waiter_gets_the_checkpoint_and_a_timeout(kitchen, outside, virtual):

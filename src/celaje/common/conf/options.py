@@ -9,7 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from oslo_config import cfg
 
-from celaje.common.messaging.options import NOTIFICATION_OPTIONS, RABBIT_OPTIONS, ZMQ_OPTIONS
+from celaje.common.messaging.options import (
+    NOTIFICATION_OPTIONS,
+    RABBIT_OPTIONS,
+    UPGRADE_OPTIONS,
+    ZMQ_OPTIONS,
+)
 from celaje.common.messaging.options import OPTIONS as MESSAGING
 
 # Group name (None is [DEFAULT]) -> options: the shape of every service's OPTIONS.
@@ -25,6 +30,7 @@ def common_options() -> Options:
         "oslo_messaging_rabbit": RABBIT_OPTIONS,
         "oslo_messaging_zmq": ZMQ_OPTIONS,
         "oslo_messaging_notifications": NOTIFICATION_OPTIONS,
+        "upgrade_levels": UPGRADE_OPTIONS,
         "api": _api(),
         "keystone_authtoken": _authtoken(),
         "fernet_tokens": _fernet_tokens(),

@@ -3,9 +3,16 @@
 An empty database gets the tables from the metadata and the newest revision's stamp, without Alembic
 (importing it costs as much as all the rest of the start). Only a database with an older stamp loads
 Alembic and runs the service's migrations (`<service>/db/migrations/NNNN_what.py`).
+
+In a rolling upgrade the database comes first: migrations only add what the code of before can ignore (new
+tables, columns that may be NULL or have a server's default, indexes), so that it goes on beside the new
+code. A migration that takes something away says `floor = "NNNN_what"`, the oldest revision whose code can
+live with it: a release later than the code that stopped to need it.
 """
 
 import importlib.util
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +29,14 @@ _VERSION_TABLE = sqlalchemy.Table(
     "alembic_version", MetaData(), sqlalchemy.Column("version_num", sqlalchemy.String(32), primary_key=True)
 )
 
+# One row: code that knows this revision can work with the database, newer as it may be.
+FLOOR_TABLE = sqlalchemy.Table(
+    "schema_floor", MetaData(), sqlalchemy.Column("revision", sqlalchemy.String(32), primary_key=True)
+)
+_FLOOR = re.compile(r"""^floor = "(\w+)"$""", re.MULTILINE)
+
+log = logging.getLogger(__name__)
+
 # Seconds that a process waits for another one's migrations.
 _PATIENCE = 3600
 
@@ -37,10 +52,27 @@ def stamp_of(connection: Connection) -> str | None:
     return connection.execute(sqlalchemy.select(_VERSION_TABLE.c.version_num)).scalar()
 
 
+def floor_of(connection: Connection) -> str | None:
+    """The oldest revision whose code can work with the database; None for a database that does not say."""
+    if not sqlalchemy.inspect(connection).has_table(FLOOR_TABLE.name):
+        return None
+    return connection.execute(sqlalchemy.select(FLOOR_TABLE.c.revision)).scalar()
+
+
+def declared_floor(migrations: Path, upto: str) -> str:
+    """What the migrations up to `upto` leave as the oldest revision that can live with them."""
+    known = revisions(migrations)
+    floor = known[0]
+    for name in known[: known.index(upto) + 1]:
+        found = _FLOOR.search((migrations / f"{name}.py").read_text())
+        floor = max(floor, found[1]) if found else floor
+    return floor
+
+
 def sync(database: Database, service: str, metadata: MetaData, migrations: Path) -> list[str]:
     """Create or upgrade the schema. Returns what was done, as revision names; empty when it was current.
     Several processes may do it at once: one works, the others wait for it. Raises SchemaTooNew for a stamp
-    that this code does not know, ForeignSchema for another service's database."""
+    that this code does not know and cannot live with, ForeignSchema for another service's database."""
     known = revisions(migrations)
     with database.engine.connect() as connection:
         found = stamp_of(connection)
@@ -48,7 +80,8 @@ def sync(database: Database, service: str, metadata: MetaData, migrations: Path)
             _check_owner(connection, service, metadata)
             return []
         if found is not None and found not in known:
-            raise SchemaTooNew(service=service, found=found, known=known[-1])
+            _refuse_too_new(connection, service, found, known)
+            return []
         with _alone(connection):
             # Somebody else may have done it while this process waited.
             return _bring_up(connection, service, metadata, migrations, known)
@@ -63,10 +96,23 @@ def check(database: Database, service: str, metadata: MetaData, migrations: Path
         if found is None:
             raise SchemaMissing(service=service)
         if found not in known:
-            raise SchemaTooNew(service=service, found=found, known=known[-1])
+            _refuse_too_new(connection, service, found, known)
+            return
         if found != known[-1]:
             raise SchemaTooOld(service=service, found=found, known=known[-1])
         _check_owner(connection, service, metadata)
+
+
+def _refuse_too_new(connection: Connection, service: str, found: str, known: list[str]) -> None:
+    if floor_of(connection) not in known:
+        raise SchemaTooNew(service=service, found=found, known=known[-1])
+    log.info("%s: the database is at %s, which has only added to what this code knows", service, found)
+
+
+def _set_floor(connection: Connection, revision: str) -> None:
+    FLOOR_TABLE.create(connection, checkfirst=True)
+    connection.execute(FLOOR_TABLE.delete())
+    connection.execute(FLOOR_TABLE.insert().values(revision=revision))
 
 
 def _bring_up(
@@ -80,11 +126,14 @@ def _bring_up(
         if connection.dialect.name in ("mysql", "mariadb"):
             _complete_indexes(connection, metadata)
             locks.create(connection)
+        _set_floor(connection, declared_floor(migrations, known[-1]))
         connection.execute(_VERSION_TABLE.insert().values(version_num=known[-1]))
         return known
     _check_owner(connection, service, metadata if found == known[-1] else None)
     todo = known[known.index(found) + 1 :]
     for name in todo:
+        # Before: a process of older code that starts meanwhile is refused rather than surprised.
+        _set_floor(connection, declared_floor(migrations, name))
         _upgrade(connection, migrations, [name])
         # After each: where DDL cannot be rolled back, the ones before a failure are done.
         connection.execute(_VERSION_TABLE.update().values(version_num=name))

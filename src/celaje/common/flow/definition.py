@@ -58,6 +58,19 @@ class FlowTable:
     def newest(self, name: str) -> Flow:
         return max((f for f in self._flows.values() if f.name == name), key=lambda f: f.version)
 
+    def known(self, name: str, conductors: Iterable[dict[str, int]]) -> Flow:
+        """The newest version that all `conductors` run, each given by what it reports (`beyond_first`); the
+        newest at all when they have none of them in common."""
+        newest = self.newest(name)
+        limit = min((each.get(name, 1) for each in conductors), default=newest.version)
+        within = [f for f in self._flows.values() if f.name == name and f.version <= limit]
+        return max(within, key=lambda f: f.version) if within else newest
+
+    def beyond_first(self) -> dict[str, int]:
+        """Of the flows that have changed their steps: the newest version."""
+        changed = {f.name for f in self._flows.values() if f.version > 1}
+        return {name: self.newest(name).version for name in sorted(changed)}
+
     def get(self, name: str, version: int) -> Flow | None:
         return self._flows.get((name, version))
 

@@ -58,6 +58,7 @@ class Engine:
         self._conductor = conductor
         self._lease = lease
         self._poll_interval = poll_interval
+        self._due = flows.statements.due(flows.table)
         self._retention = Retention(flows, keep)
         self._unseal = unseal
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flow")
@@ -128,6 +129,9 @@ class Engine:
         """Claim the flow and run it until it ends, must wait, or is lost to another conductor."""
         flow = self.flows.database.read(self._look, flow_id)
         if flow is None:
+            return
+        if self.flows.table.get(flow["name"], flow["version"]) is None:
+            self._leave_to_newer(flow)
             return
         claim: Callable[[Transaction], None] | None = partial(self._claim, flow=flow)
         if flow["attempt"] > 1:
@@ -217,10 +221,8 @@ class Engine:
                         "flow %s: this conductor lacks the key that sealed its user's token", flow["id"]
                     )
                     raise Suspended("conductor with the vault's key", self._poll_interval)
-                if declared is None:
-                    self._leave_to_others(flow, journal)
-                else:
-                    self._advance(declared, run, flow)
+                assert declared is not None
+                self._advance(declared, run, flow)
             except Suspended as pause:
                 if flow["state"] == "running":
                     log.info("flow %s waits for %s", flow["name"], pause.waiting_on)
@@ -257,9 +259,13 @@ class Engine:
         took = (clock.now() - flow["created_at"]).total_seconds()
         log.info("flow %s%s %s after %.3f s", flow["name"], whose, state, took)
 
-    def _leave_to_others(self, flow: Row, journal: Journal) -> None:
-        """A flow of a version this conductor does not know (a rolling upgrade): a newer one will take it."""
-        raise Suspended(f"conductor knowing {flow['name']} version {flow['version']}", self._poll_interval)
+    def _leave_to_newer(self, flow: Row) -> None:
+        """A flow, or a version of it, that this conductor does not know: some process is of newer code. It is
+        not touched, so that a conductor of that code finds it due; the row says whom it waits for."""
+        wanted = f"conductor with {flow['name']} version {flow['version']}"
+        log.info("flow %s is left to a %s", flow["id"], wanted)
+        say = self.flows.statements.say_for_whom
+        self.flows.database.write(lambda tx: say.run(tx, row=flow["id"], waiting_on=wanted))
 
     def _renew_leases(self) -> None:
         due = self._started
@@ -291,7 +297,7 @@ class Engine:
                 return
 
     def due(self, tx: Transaction, limit: int = 500) -> list[str]:
-        return [row["id"] for row in self.flows.statements.due.all(tx, moment=clock.now(), most=limit)]
+        return [row["id"] for row in self._due.all(tx, moment=clock.now(), most=limit)]
 
     def _pause(self, seconds: float) -> bool:
         """Sleep; False when the engine stops."""

@@ -44,6 +44,8 @@ class Flows:
         self.statements = Statements(tables)
         self.table = FlowTable(definitions)
         self.nudge = nudge
+        # Which versions of flows each conductor that is up runs; set by the service.
+        self.conductors: Callable[[Transaction], list[dict[str, int]]] | None = None
         self._deadline_of = deadline_of
         self._seal = seal
         # Those who wait here for a flow: a change wakes the flow's own waiters only.
@@ -63,7 +65,7 @@ class Flows:
     ) -> str:
         """Write a flow down in the caller's transaction and nudge a conductor after its commit. Returns the
         flow's id, which the resource's row holds as its owner."""
-        declared = self.table.newest(name)
+        declared = self._declared(tx, name)
         request = request or context.current()
         now = clock.now()
         flow_id = clock.new_uuid()
@@ -90,6 +92,13 @@ class Flows:
         )
         tx.after_commit(lambda: self.nudge(flow_id))
         return flow_id
+
+    def _declared(self, tx: Transaction, name: str) -> Flow:
+        """In the version that every conductor runs: an older one that is up may be the next to take it."""
+        newest = self.table.newest(name)
+        if newest.version == 1 or self.conductors is None:
+            return newest
+        return self.table.known(name, self.conductors(tx))
 
     def seconds(self, deadline: str | float) -> float:
         if isinstance(deadline, str):

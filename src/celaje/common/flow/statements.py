@@ -3,11 +3,13 @@
 A parameter that is no column of its table says which row is meant; of the columns the given ones are set.
 """
 
+from collections.abc import Iterable
 from functools import cached_property
 
-from sqlalchemy import and_, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, false, insert, or_, select, update
 
 from celaje.common.db import Prepared
+from celaje.common.flow.definition import Flow
 from celaje.common.flow.tables import FlowTables
 
 
@@ -73,6 +75,19 @@ class Statements:
     def tell(self) -> Prepared:
         """`row`; sets columns, of a flow that this transaction has just ended."""
         return Prepared(update(self._flows).where(self._flows.c.id == bindparam("row")))
+
+    @cached_property
+    def say_for_whom(self) -> Prepared:
+        """`row`; sets columns of a flow that nobody has."""
+        columns = self._flows.c
+        return Prepared(
+            update(self._flows).where(
+                columns.id == bindparam("row"),
+                columns.owner.is_(None),
+                columns.waiting_on.is_(None),
+                columns.finished_at.is_(None),
+            )
+        )
 
     @cached_property
     def renew(self) -> Prepared:
@@ -180,13 +195,19 @@ class Statements:
             .values(due_at=bindparam("moment"))
         )
 
-    @cached_property
-    def due(self) -> Prepared:
-        """`moment`, `most`: the flows that somebody has to look at, the longest due first."""
+    def due(self, known: Iterable[Flow]) -> Prepared:
+        """`moment`, `most`: the flows that somebody has to look at, the longest due first. Others than the
+        `known` ones wait for newer conductors, and would only be in the way of these."""
         columns = self._flows.c
+        names: dict[int, list[str]] = {}
+        for flow in known:
+            names.setdefault(flow.version, []).append(flow.name)
+        run_here = [and_(columns.version == each, columns.name.in_(names[each])) for each in sorted(names)]
         return Prepared(
             select(columns.id)
-            .where(columns.due_at <= bindparam("moment"), columns.finished_at.is_(None))
+            .where(
+                columns.due_at <= bindparam("moment"), columns.finished_at.is_(None), or_(false(), *run_here)
+            )
             .order_by(columns.due_at)
             .limit(bindparam("most"))
         )

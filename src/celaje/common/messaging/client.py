@@ -5,6 +5,7 @@ Used by APIs, conductors and flows; hands envelopes to the bus and waits for rep
 
 import datetime
 import logging
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -18,11 +19,13 @@ from celaje.common.messaging.errors import (
     MessagingTimeout,
     NoSuchServer,
     NotTakenUp,
+    NotUnderstoodYet,
     WorkerLost,
 )
 from celaje.common.messaging.pending import Ending, Pending
+from celaje.common.messaging.receivers import Receivers
 from celaje.common.messaging.table import Message, Messages
-from celaje.common.messaging.target import Target
+from celaje.common.messaging.target import Target, accepts
 
 LOG = logging.getLogger(__name__)
 
@@ -30,10 +33,20 @@ LOG = logging.getLogger(__name__)
 class Sender:
     """One message to one target, ready to be sent by calling it with the message's arguments."""
 
-    __slots__ = ("_bus", "message", "target", "timeout")
+    __slots__ = ("_bus", "_has_grown", "_receivers", "message", "target", "timeout")
 
-    def __init__(self, bus: Bus, message: Message, target: Target, timeout: float | None):
+    def __init__(
+        self,
+        bus: Bus,
+        message: Message,
+        target: Target,
+        timeout: float | None,
+        receivers: Receivers | None = None,
+    ):
         self._bus = bus
+        self._receivers = receivers
+        # What every receiver has always known needs no look at them.
+        self._has_grown = message.has_grown
         self.message = message
         self.target = target
         self.timeout = timeout
@@ -45,22 +58,37 @@ class Sender:
         """The same call with another timeout. TypeError for casts and fanouts, which wait for nothing."""
         if self.message.kind != CALL:
             raise TypeError(f"{self.message.name} is a {self.message.kind}; only a call has a timeout")
-        return Sender(self._bus, self.message, self.target, float(seconds))
+        return Sender(self._bus, self.message, self.target, float(seconds), self._receivers)
+
+    def is_understood(self) -> bool:
+        """Whether every receiver knows the message by now. A flow asks by `run.step(sender.is_understood)`,
+        so that a replay gets the same answer."""
+        return accepts(self._spoken() or self.message.since, self.message.since)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Send; a call returns its reply, cast and fanout None.
 
         Raises TypeError for wrong arguments; calls also MessagingTimeout, WorkerLost, NoSuchServer,
-        UnsupportedVersion, whatever domain error the work raised, and RemoteError for any other.
+        UnsupportedVersion, whatever domain error the work raised, and RemoteError for any other. Raises
+        NotUnderstoodYet when a receiver is too old for what is said.
         """
         work.ensure_alive()
         message = self.message
         arguments = message.arguments(args, kwargs)
+        target = self.target
+        if self._has_grown:
+            try:
+                arguments, target = self._fitted(arguments)
+            except NotUnderstoodYet as error:
+                if not message.may_be_lost:
+                    raise
+                LOG.info("%s", error.message)
+                return None
         asker = context.current().to_dict()
         following = trail.current()
         began = clock.monotonic() if following is not None else 0.0
         if message.kind != CALL:
-            envelope = Envelope(self._bus.new_id(), message.kind, self.target, message.name, arguments, asker)
+            envelope = Envelope(self._bus.new_id(), message.kind, target, message.name, arguments, asker)
             if message.may_be_lost:
                 self._hint(envelope)
             else:
@@ -71,7 +99,7 @@ class Sender:
         seconds, expires = self._deadline()
         pending = Pending()
         self._bus.publish(
-            Envelope(self._bus.new_id(), CALL, self.target, message.name, arguments, asker, expires), pending
+            Envelope(self._bus.new_id(), CALL, target, message.name, arguments, asker, expires), pending
         )
         ending = pending.wait(seconds, self._bus.monitor_timeout)
         if following is not None:
@@ -83,6 +111,23 @@ class Sender:
         if pending.outcome.error is not None:
             raise _remote_error(pending.outcome.error)
         return pending.outcome.result
+
+    def _fitted(self, arguments: dict[str, Any]) -> tuple[dict[str, Any], Target]:
+        """Arguments and target in the version that the receivers speak."""
+        spoken = self._spoken()
+        kept, needed = self.message.fitted(arguments, spoken)
+        if spoken is not None and not accepts(spoken, needed):
+            spoken = self._spoken(anew=True)
+            kept, needed = self.message.fitted(arguments, spoken)
+            if spoken is not None and not accepts(spoken, needed):
+                method = self.message.name
+                raise NotUnderstoodYet(target=str(self.target), method=method, spoken=spoken, needed=needed)
+        return kept, replace(self.target, version=needed)
+
+    def _spoken(self, anew: bool = False) -> str | None:
+        if self._receivers is None:
+            return None
+        return self._receivers.spoken(self.target.topic, self.target.server, anew=anew)
 
     def _hint(self, envelope: Envelope) -> None:
         """What it tells is written down elsewhere, so whoever sends it must not fail for it."""
@@ -152,11 +197,19 @@ class Sender:
 class Proxy:
     """A table's messages as attributes, each a `Sender` to one server, or to any of the topic."""
 
-    def __init__(self, table: type[Messages], bus: Bus, timeouts: Any, server: str | None = None):
+    def __init__(
+        self,
+        table: type[Messages],
+        bus: Bus,
+        timeouts: Any,
+        server: str | None = None,
+        receivers: Receivers | None = None,
+    ):
         self._table = table
         self._bus = bus
         self._timeouts = timeouts
         self._server = server
+        self._receivers = receivers
 
     def __getattr__(self, name: str) -> Sender:
         message = None if name.startswith("_") else self._table.message(name)
@@ -179,20 +232,22 @@ class Proxy:
             version=message.since,
             namespace=self._table.namespace,
         )
-        return Sender(self._bus, message, target, _seconds(message.timeout, self._timeouts))
+        seconds = _seconds(message.timeout, self._timeouts)
+        return Sender(self._bus, message, target, seconds, self._receivers)
 
 
 class Client(Proxy):
     """Sends a table's messages; as it stands to any server of the topic, with `to` to one.
 
     `timeouts` is a function from an option's name to seconds, or a configuration whose attributes
-    (`rpc_response_timeout`, `volume.create_timeout`) are read once for every message.
+    (`rpc_response_timeout`, `volume.create_timeout`) are read once for every message. `receivers` tells what
+    may be sent during a rolling upgrade; without them everything is.
     """
 
     def to(self, server: str) -> Proxy:
         if not server:
             raise ValueError("a server's name is needed")
-        return Proxy(self._table, self._bus, self._timeouts, server)
+        return Proxy(self._table, self._bus, self._timeouts, server, self._receivers)
 
 
 def _seconds(timeout: str | float | None, timeouts: Any) -> float | None:

@@ -6,7 +6,7 @@
 import abc
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from celaje.common import clock
 from celaje.common.messaging.envelope import Envelope, Outcome
@@ -41,7 +41,10 @@ class Listener(abc.ABC):
 
 
 class Bus(abc.ABC):
-    """A connection to the messages of one cloud."""
+    """A connection to the messages of one cloud. `private`: it ends within this process, so that all
+    receivers are of the same code as the senders."""
+
+    private: ClassVar[bool] = False
 
     def __init__(self, conf: Any = None):
         self.monitor_interval = float(getattr(conf, "call_monitor_interval", MONITOR_INTERVAL))

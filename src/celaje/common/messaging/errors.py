@@ -3,7 +3,7 @@
 Raised by clients, servers and drivers of the message layer; the flow engine decides by them what to retry.
 """
 
-from celaje.common.errors import CelajeError, Unavailable
+from celaje.common.errors import Unavailable
 
 
 class MessagingError(Unavailable):
@@ -40,13 +40,21 @@ class NoSuchServer(MessagingError):
     text = "Nobody listens on {target}; {method} was not begun."
 
 
-class UnsupportedVersion(CelajeError):
-    """The receiver speaks another major version, or an older minor one than the message needs."""
+class NotUnderstoodYet(NoSuchServer):
+    """In a rolling upgrade: not every receiver speaks the version that the message needs, so it was not sent.
+    The same for whoever sends it again later, or does without."""
+
+    text = "{target} speaks version {spoken} so far, and {method} needs {needed}; it was not sent."
+
+
+class UnsupportedVersion(MessagingError):
+    """The receiver speaks another major version, or an older minor one than the message needs. It may be
+    replaced soon, as one that is down: flows wait for it."""
 
     text = "{target} speaks version {spoken}, and {method} needs {needed}."
 
 
-class NoSuchMethod(CelajeError):
+class NoSuchMethod(MessagingError):
     """The receiver's table has no such message."""
 
     text = "{target} has no message {method}."

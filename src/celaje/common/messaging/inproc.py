@@ -199,6 +199,8 @@ class _Ear(Listener):
 class InprocBus(Bus):
     """`inproc://`: every bus is a world of its own."""
 
+    private = True
+
     def __init__(self, conf: Any = None):
         super().__init__(conf)
         self._lock = threading.Lock()

@@ -155,6 +155,18 @@ ZMQ_OPTIONS = [
     ),
 ]
 
+# [upgrade_levels]: Nova's group; here a pin for each kind of receiver of the service.
+UPGRADE_OPTIONS = [
+    cfg.StrOpt(
+        receiver,
+        default="auto",
+        regex=r"auto|[0-9]+\.[0-9]+",
+        help=f"Newest version of the messages that are sent to the service's {receiver}s. auto: what all of "
+        "them that live understand, by what they report.",
+    )
+    for receiver in ("conductor", "scheduler", "worker")
+]
+
 # [oslo_messaging_notifications]
 NOTIFICATION_OPTIONS = [
     cfg.MultiStrOpt(

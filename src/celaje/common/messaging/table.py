@@ -4,7 +4,7 @@
         topic = "volume-worker"
         version = "1.3"
 
-        @call(timeout="rpc_response_timeout", since="1.0")
+        @call(timeout="rpc_response_timeout", since="1.0", added={"image": "1.2"})
         def create_volume(self, volume: dict, image: dict | None = None) -> dict:
             "Makes the volume, from the image if one is given."
 
@@ -13,12 +13,12 @@ Clients send by it, servers serve by it, `check` holds a sender and a receiver t
 
 import inspect
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from celaje.common.messaging.envelope import CALL, CAST, FANOUT
-from celaje.common.messaging.target import Target, accepts, parse_version
+from celaje.common.messaging.target import Target, accepts, newest, parse_version
 
 _OWN_NAMES = frozenset(("to", "messages", "topic", "exchange", "version", "namespace"))
 
@@ -26,8 +26,8 @@ _OWN_NAMES = frozenset(("to", "messages", "topic", "exchange", "version", "names
 @dataclass(frozen=True)
 class Message:
     """One row of a table. `timeout` is an option's name or seconds, for calls only; `since` is the version
-    of the table that the receiver must speak at least; `may_be_lost`: its sender does not wait for the
-    bus."""
+    of the table that the receiver must speak at least; `added` the same for arguments that came later, all of
+    which have a default; `may_be_lost`: its sender does not wait for the bus."""
 
     name: str
     kind: str
@@ -38,6 +38,28 @@ class Message:
     required: frozenset[str]
     accepted: frozenset[str]
     may_be_lost: bool = False
+    added: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether an older receiver may lack it, or a part of it."""
+        return bool(self.added) or parse_version(self.since)[1] > 0
+
+    def fitted(self, arguments: dict[str, Any], spoken: str | None) -> tuple[dict[str, Any], str]:
+        """What goes to receivers that all speak `spoken` (None: this table's version), and the version that
+        it needs of them. An argument that they do not know is left out where it says no more than its
+        default; the version is beyond `spoken` when it says more, or the message itself is too new."""
+        needed = self.since
+        kept = arguments
+        for name, since in self.added.items():
+            if name not in arguments:
+                continue
+            says_nothing = arguments[name] == self.signature.parameters[name].default
+            if says_nothing and spoken is not None and not accepts(spoken, since):
+                kept = {key: value for key, value in kept.items() if key != name}
+            else:
+                needed = newest(needed, since)
+        return kept, needed
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, those given only. TypeError when they do not fit the signature."""
@@ -84,18 +106,23 @@ class Messages:
 
 
 def _row(cls: type["Messages"], name: str, function: Any) -> Message:
-    kind, timeout, since, may_be_lost = function.celaje_message
+    kind, timeout, since, may_be_lost, added = function.celaje_message
     where = f"{cls.__name__}.{name}"
     if name.startswith("_") or name in _OWN_NAMES:
         raise TypeError(f"{where}: a message cannot have this name")
-    if not accepts(cls.version, since):
-        raise TypeError(f"{where}: since {since}, but the table is {cls.version}")
+    for version in (since, *added.values()):
+        if not accepts(cls.version, version):
+            raise TypeError(f"{where}: since {version}, but the table is {cls.version}")
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
     for parameter in parameters:
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise TypeError(f"{where}: {parameter} cannot travel by name")
     required = frozenset(p.name for p in parameters if p.default is p.empty)
+    for each in added:
+        if each in required or each not in signature.parameters:
+            # Whoever does not know of it must be able to go on without.
+            raise TypeError(f"{where}: {each} was added later, so it must be a parameter with a default")
     return Message(
         name=name,
         kind=kind,
@@ -106,6 +133,7 @@ def _row(cls: type["Messages"], name: str, function: Any) -> Message:
         required=required,
         accepted=frozenset(p.name for p in parameters),
         may_be_lost=may_be_lost,
+        added=dict(added),
     )
 
 
@@ -113,35 +141,47 @@ _Function = typing.TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _mark(
-    kind: str, timeout: str | float | None, since: str, may_be_lost: bool = False
+    kind: str,
+    timeout: str | float | None,
+    since: str,
+    may_be_lost: bool = False,
+    added: Mapping[str, str] | None = None,
 ) -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
-        function.celaje_message = (kind, timeout, since, may_be_lost)  # type: ignore[attr-defined]
+        function.celaje_message = (kind, timeout, since, may_be_lost, added or {})  # type: ignore[attr-defined]
         return function
 
     return mark
 
 
 def call(
-    *, timeout: str | float = "rpc_response_timeout", since: str = "1.0"
+    *,
+    timeout: str | float = "rpc_response_timeout",
+    since: str = "1.0",
+    added: Mapping[str, str] | None = None,
 ) -> Callable[[_Function], _Function]:
-    """The sender waits for the reply, at most for the option `timeout`, or that many seconds."""
-    return _mark(CALL, timeout, since)
+    """The sender waits for the reply, at most for the option `timeout`, or that many seconds. `added`: the
+    table's version since which an argument is there, if later than `since`."""
+    return _mark(CALL, timeout, since, added=added)
 
 
-def cast(*, since: str = "1.0", may_be_lost: bool = False) -> Callable[[_Function], _Function]:
+def cast(
+    *, since: str = "1.0", may_be_lost: bool = False, added: Mapping[str, str] | None = None
+) -> Callable[[_Function], _Function]:
     """The sender goes on when the bus has it; the message waits in its queue until a server takes it.
 
     `may_be_lost`: the sender does not wait for the bus either, and never fails. For what something else makes
     good soon: a nudge whose truth is in a row, a report that is repeated. An API sends nothing else, so that
     it answers while the broker is away."""
-    return _mark(CAST, None, since, may_be_lost)
+    return _mark(CAST, None, since, may_be_lost, added)
 
 
-def fanout(*, since: str = "1.0", may_be_lost: bool = False) -> Callable[[_Function], _Function]:
+def fanout(
+    *, since: str = "1.0", may_be_lost: bool = False, added: Mapping[str, str] | None = None
+) -> Callable[[_Function], _Function]:
     """A copy for every server that listens to the topic now; nothing waits for those that are not there.
     `may_be_lost` as for a cast."""
-    return _mark(FANOUT, None, since, may_be_lost)
+    return _mark(FANOUT, None, since, may_be_lost, added)
 
 
 def check(table: type[Messages], implementation: type) -> list[str]:

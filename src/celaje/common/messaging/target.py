@@ -3,6 +3,7 @@
 Made by message tables and servers, read by the drivers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,3 +42,11 @@ def accepts(spoken: str, needed: str) -> bool:
     spoken_major, spoken_minor = parse_version(spoken)
     needed_major, needed_minor = parse_version(needed)
     return spoken_major == needed_major and spoken_minor >= needed_minor
+
+
+def newest(*versions: str) -> str:
+    return max(versions, key=parse_version)
+
+
+def oldest(versions: Iterable[str]) -> str:
+    return min(versions, key=parse_version)

@@ -6,18 +6,20 @@ Derived from by each `<service>/service.py`. A process may run all parts (the al
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import MetaData
 
 from celaje.common import clock
-from celaje.common.db import Database
+from celaje.common.db import Database, Transaction
 from celaje.common.db.schema import check, sync
 from celaje.common.flow import Engine, Flow, Flows, FlowTables
 from celaje.common.flow.story import Teller
 from celaje.common.messaging.client import Client
 from celaje.common.messaging.notifications import Notifier
+from celaje.common.messaging.receivers import Receiver, Receivers, pins
 from celaje.common.messaging.server import Server
 from celaje.common.messaging.table import Messages
 from celaje.common.messaging.target import Target
@@ -62,6 +64,7 @@ class Service:
         self._servers: list[Server] = []
         self._database: Database | None = None
         self._flows: Flows | None = None
+        self._understood: Receivers | None = None
         self.records: ServiceRecords | None = None
         if self.parts & {"api", "conductor"}:
             self._open_database()
@@ -126,7 +129,41 @@ class Service:
 
     def client(self, table: type[Messages]) -> Client:
         """A sender of `table`'s messages; timeouts are options of this service's configuration."""
-        return Client(table, self.ground.bus, self.conf)
+        return Client(table, self.ground.bus, self.conf, receivers=self._receivers())
+
+    def _receivers(self) -> Receivers | None:
+        """What the receivers of this service's messages understand; None where they are of this process."""
+        if self.ground.bus.private or self.services_table is None:
+            return None
+        if self._understood is None:
+            patience = self.conf.service.report_interval
+            self._understood = Receivers(self._look_at_receivers, pins(self.conf), patience)
+        return self._understood
+
+    def _conductors(self, tx: Transaction) -> list[dict[str, int]]:
+        """Which versions of flows each of them runs that is up."""
+        receivers = self._receivers()
+        if receivers is None or self.conductor_messages is None or self.records is None:
+            return []
+        look = partial(self.records.receivers, tx)
+        return [
+            each.flows for each in receivers.of(self.conductor_messages.topic, look=look) or () if each.up
+        ]
+
+    def _look_at_receivers(self, topic: str) -> list[Receiver]:
+        if self._database is not None and self.records is not None:
+            return self._database.read(self.records.receivers, topic)
+        assert self.conductor_messages is not None
+        # By a message that conductors of every version have.
+        asked = Client(self.conductor_messages, self.ground.bus, self.conf)
+        return [Receiver(*fields) for fields in asked.list_receivers(topic=topic)]
+
+    def understood(self, table: type[Messages]) -> dict[str, Any]:
+        """What a report says of what its process understands."""
+        told: dict[str, Any] = {"rpc_version": table.version}
+        if table is self.conductor_messages and self._flows is not None:
+            told["flows"] = self._flows.table.beyond_first()
+        return told
 
     def serve(
         self,
@@ -163,6 +200,7 @@ class Service:
         assert self.conductor_messages is not None
         conductor = self.client(self.conductor_messages)
         name = host or self.ground.host
+        understood = self.understood(table)
 
         def report() -> None:
             conductor.report_service(
@@ -170,7 +208,7 @@ class Service:
                 host=name,
                 topic=table.topic,
                 availability_zone=availability_zone,
-                details={"boot": self.boot, **details()},
+                details={"boot": self.boot, **understood, **details()},
             )
 
         report.__name__ = f"report of {binary}"
@@ -270,6 +308,7 @@ class Service:
             seal=self._vault.seal,
         )
         if self.conductor_messages is not None:
+            self._flows.conductors = self._conductors
             nudge = self.client(self.conductor_messages).run_flow
             self._flows.nudge = lambda flow_id: nudge(flow_id=flow_id)
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from celaje.common.db import Database
 from celaje.common.flow import Engine, Flows
-from celaje.common.messaging.table import Messages, cast
+from celaje.common.messaging.table import Messages, call, cast
 from celaje.common.service.records import ServiceRecords
 
 log = logging.getLogger(__name__)
 
 
 class ConductorMessages(Messages):
-    """What APIs and workers say to a conductor. All casts: the truth is in the rows."""
+    """What APIs and workers say to a conductor. Casts, since the truth is in the rows; and one question."""
 
     topic = "conductor"
 
@@ -33,6 +33,11 @@ class ConductorMessages(Messages):
     @cast(may_be_lost=True)
     def note_late_outcome(self, flow_id: str, number: int, outcome: str, seconds: float) -> None:
         """A step ended after its caller had given up."""
+
+    @call(timeout=10.0)
+    def list_receivers(self, topic: str) -> list[list[Any]]:
+        """What those who listen to `topic` understand, as `Receiver`'s fields; for who has no database."""
+        raise NotImplementedError
 
 
 class Conductor:
@@ -68,6 +73,9 @@ class Conductor:
 
         if self.database.write(unit):
             log.info("%s on %s is up", binary, host)
+
+    def list_receivers(self, topic: str) -> list[list[Any]]:
+        return [list(each) for each in self.database.read(self.records.receivers, topic)]
 
     def note_late_outcome(self, flow_id: str, number: int, outcome: str, seconds: float) -> None:
         steps = self.flows.tables.steps

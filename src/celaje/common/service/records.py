@@ -24,6 +24,7 @@ from sqlalchemy import (
 from celaje.common import clock
 from celaje.common.db import DuplicateRow, Json, Moment, Transaction, fetch_all, fetch_one
 from celaje.common.outage import Outage
+from celaje.common.messaging.receivers import FIRST, Receiver
 
 Row = dict[str, Any]
 
@@ -48,6 +49,13 @@ def service_table(metadata: MetaData) -> Table:
         Column("last_seen_at", Moment, nullable=False),
         UniqueConstraint("host", "binary"),
     )
+
+
+def _life(details: Row, seen: datetime.datetime) -> Row:
+    """What is remembered of one process that reports: when it did, and what it understands."""
+    life: Row = {key: details[key] for key in ("rpc_version", "flows") if key in details}
+    life["seen"] = clock.iso(seen)
+    return life
 
 
 class ServiceRecords:
@@ -99,19 +107,36 @@ class ServiceRecords:
         came_up = not self.is_up(found) or (bool(boot) and boot not in boots)
         if boot and boots.keys() - {boot}:
             # Several processes under one name: what one of them says is no news of another's.
-            details = {**(details or {}), "boots": {**boots, boot: clock.iso(now)}}
+            details = {**(details or {}), "boots": {**boots, boot: _life(details or {}, now)}}
         values: Row = {"report_count": found["report_count"] + 1, "last_seen_at": now, "details": details}
         tx.execute(update(services).where(services.c.id == found["id"]).values(**values))
         return came_up
 
-    def _boots(self, row: Row, now: datetime.datetime) -> dict[str, str]:
-        """The lives under this name that have been heard of lately, with the moment."""
+    def _boots(self, row: Row, now: datetime.datetime) -> dict[str, Row]:
+        """The lives under this name that have been heard of lately: when, and what they understand."""
         details = row["details"] or {}
         boots = details.get("boots") or {}
         if not boots and details.get("boot"):
-            boots = {details["boot"]: clock.iso(row["last_seen_at"])}
+            boots = {details["boot"]: _life(details, row["last_seen_at"])}
         oldest = now - self._down_time
-        return {boot: seen for boot, seen in boots.items() if datetime.datetime.fromisoformat(seen) >= oldest}
+        return {
+            boot: life
+            for boot, life in boots.items()
+            if datetime.datetime.fromisoformat(life["seen"]) >= oldest
+        }
+
+    def receivers(self, tx: Transaction, topic: str) -> list[Receiver]:
+        """Everybody who has reported for `topic`, each life that was heard of lately by itself."""
+        found = []
+        for row in fetch_all(tx, select(self.table).where(self.table.c.topic == topic)):
+            details = row["details"] or {}
+            # A compute worker serves several hosts under one name on the bus.
+            server, up = details.get("worker") or row["host"], self.is_up(row)
+            lives = list(self._boots(row, clock.now()).values()) or [_life(details, row["last_seen_at"])]
+            found += [
+                Receiver(server, life.get("rpc_version", FIRST), up, life.get("flows", {})) for life in lives
+            ]
+        return found
 
     def is_up(self, row: Row) -> bool:
         if row["forced_down"]:

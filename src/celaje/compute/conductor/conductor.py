@@ -40,8 +40,11 @@ class ComputeConductor(Conductor):
             "disk_gb": -(-conf.reserved_host_disk_mb // 1024),
         }
 
-    def report_hosts(self, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> None:
-        changed = self.database.write(self._note_hosts, worker, boot, hosts)
+    def report_hosts(
+        self, worker: str, boot: str, hosts: dict[str, dict[str, Any]], rpc_version: str = "1.0"
+    ) -> None:
+        told = {"boot": boot, "worker": worker, "rpc_version": rpc_version}
+        changed = self.database.write(self._note_hosts, told, hosts)
         if changed:
             self.scheduler.refresh_host_facts()
 
@@ -58,11 +61,12 @@ class ComputeConductor(Conductor):
 
         return self.database.read(query)
 
-    def _note_hosts(self, tx: Transaction, worker: str, boot: str, hosts: dict[str, dict[str, Any]]) -> bool:
-        """Services and nodes of one worker; true when a host came up."""
+    def _note_hosts(self, tx: Transaction, told: dict[str, str], hosts: dict[str, dict[str, Any]]) -> bool:
+        """Services and nodes of one worker, which tells of itself; true when a host came up."""
+        worker = told["worker"]
         known = nodes.of_worker(tx, worker)
         to_publish = {}
-        came_up = self._note_services(tx, worker, boot, hosts)
+        came_up = self._note_services(tx, told, hosts)
         if came_up:
             self.flows.wake(tx, f"compute.{worker}")
         for host, report in hosts.items():
@@ -78,9 +82,8 @@ class ComputeConductor(Conductor):
             nodes.take_to_publish(tx, list(to_publish), flow_id)
         return came_up
 
-    def _note_services(self, tx: Transaction, worker: str, boot: str, hosts: Collection[str]) -> bool:
+    def _note_services(self, tx: Transaction, details: dict[str, str], hosts: Collection[str]) -> bool:
         """A service record a host; true when one was not up. The many that were are noted at once."""
-        details = {"boot": boot, "worker": worker}
         rows = {row["host"]: row for row in self.records.list(tx, binary="nova-compute")}
         alive = [
             host

@@ -88,9 +88,12 @@ def _find(tx: Any, request: Request, agent_id: str) -> Row:
     raise errors.AgentNotFound(id=agent_id[:64])
 
 
+# Of a report: what the other processes need to know, and no configuration of the agent's.
+_OURS = frozenset(("boot", "boots", "rpc_version", "flows"))
+
+
 def _view(records: Any, row: Row) -> dict[str, Any]:
-    details = dict(row["details"] or {})
-    details.pop("boot", None)
+    details = {key: value for key, value in (row["details"] or {}).items() if key not in _OURS}
     return {
         "id": row["uuid"],
         "agent_type": "Network worker",
