@@ -4,8 +4,7 @@ The WSGI pipeline makes it from the token; the message layer and the flow engine
 and journals read it. It never holds the token itself in a form that is written down (see `to_dict`).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -94,12 +93,17 @@ class RequestContext(msgspec.Struct, frozen=True):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "RequestContext":
         """Unknown keys are ignored, so that a newer sender can talk to an older receiver."""
-        values = {key: value for key, value in data.items() if key in _KNOWN}
-        values["roles"] = tuple(values.get("roles") or ())
-        values["service_roles"] = tuple(values.get("service_roles") or ())
-        if values.get("step"):
-            values["step"] = Step(*values["step"])
-        return cls(**values)
+        if not _KNOWN.issuperset(data):
+            data = {key: value for key, value in data.items() if key in _KNOWN}
+        step = data.get("step")
+        return cls(
+            **{
+                **data,
+                "roles": tuple(data.get("roles") or ()),
+                "service_roles": tuple(data.get("service_roles") or ()),
+                "step": Step(*step) if step else None,
+            }
+        )
 
     def at(self, step: Step | None) -> "RequestContext":
         return self.but(step=step)
@@ -129,14 +133,26 @@ def component() -> str | None:
     return _component.get()
 
 
-@contextmanager
-def using(context: RequestContext, component: str | None = None) -> Iterator[RequestContext]:
+class _Using:
+    """No generator: it is entered several times for each request, message and step."""
+
+    __slots__ = ("_component", "_context", "_mark", "_place")
+
+    def __init__(self, context: RequestContext, component: str | None):
+        self._context = context
+        self._component = component
+
+    def __enter__(self) -> RequestContext:
+        self._mark = _current.set(self._context)
+        self._place = _component.set(self._component) if self._component is not None else None
+        return self._context
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._mark)
+        if self._place is not None:
+            _component.reset(self._place)
+
+
+def using(context: RequestContext, component: str | None = None) -> AbstractContextManager[RequestContext]:
     """Work for `context`; in `component`, where it is another than the surrounding one."""
-    mark = _current.set(context)
-    place = _component.set(component) if component is not None else None
-    try:
-        yield context
-    finally:
-        _current.reset(mark)
-        if place is not None:
-            _component.reset(place)
+    return _Using(context, component)

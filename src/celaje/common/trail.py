@@ -9,8 +9,8 @@ trail began), took (seconds); and, where there are such: waited (seconds until t
 (seconds), status and request_id (of a REST answer), error (a class), hops (the callee's).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -65,15 +65,23 @@ def keep(on: bool) -> None:
     _keeping = on
 
 
-@contextmanager
-def kept() -> Iterator[Trail]:
+class _Kept:
+    """No generator, as in `context.py`."""
+
+    __slots__ = ("_mark",)
+
+    def __enter__(self) -> Trail:
+        trail = Trail()
+        self._mark = _current.set(trail if _keeping else None)
+        return trail
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._mark)
+
+
+def kept() -> AbstractContextManager[Trail]:
     """Around one piece of work; hops noted inside are in the trail that it gives."""
-    trail = Trail()
-    mark = _current.set(trail if _keeping else None)
-    try:
-        yield trail
-    finally:
-        _current.reset(mark)
+    return _Kept()
 
 
 def current() -> Trail | None:

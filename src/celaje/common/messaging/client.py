@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 class Sender:
     """One message to one target, ready to be sent by calling it with the message's arguments."""
 
-    __slots__ = ("_bus", "_has_grown", "_receivers", "message", "target", "timeout")
+    __slots__ = ("_bus", "_has_grown", "_receivers", "_span", "message", "target", "timeout")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Sender:
         self.message = message
         self.target = target
         self.timeout = timeout
+        self._span = datetime.timedelta(seconds=timeout or 0.0)
 
     def __repr__(self) -> str:
         return f"<{self.message.kind} {self.message.name} to {self.target}>"
@@ -165,7 +166,7 @@ class Sender:
         """Seconds to wait and the moment when they are over; an enclosing deadline comes first."""
         seconds = self.timeout or 0.0
         now = clock.now()
-        expires = now + datetime.timedelta(seconds=seconds)
+        expires = now + self._span
         enclosing = work.expires()
         if enclosing is not None and enclosing < expires:
             expires = enclosing

@@ -6,6 +6,7 @@ threads came, so competing servers share the work evenly.
 
 import itertools
 import threading
+from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -30,13 +31,14 @@ class _Parcel(Delivery):
 
 
 class _Waiter:
-    """A thread in `poll`; `parcel` is put in by whoever hands it one."""
+    """A thread in `poll`; `parcel` is put in by whoever hands it one and then opens its gate."""
 
-    __slots__ = ("condition", "listener", "parcel")
+    __slots__ = ("gate", "listener", "parcel")
 
-    def __init__(self, listener: "_Ear", topic: "_Topic"):
+    def __init__(self, listener: "_Ear"):
         self.listener = listener
-        self.condition = threading.Condition(topic.lock)
+        self.gate = allocate_lock()
+        self.gate.acquire()
         self.parcel: _Parcel | None = None
 
 
@@ -52,8 +54,7 @@ class _Topic:
     """
 
     def __init__(self) -> None:
-        # Reentrant ones make and use their conditions faster in CPython.
-        self.lock = threading.RLock()
+        self.lock = threading.Lock()
         self.numbers = itertools.count(1)
         self.shared: deque[_Parcel] = deque()
         self.servers: dict[str, deque[_Parcel]] = {}
@@ -97,7 +98,7 @@ class _Topic:
     @staticmethod
     def _give(waiter: _Waiter, parcel: _Parcel) -> None:
         waiter.parcel = parcel
-        waiter.condition.notify()
+        waiter.gate.release()
 
     def heard(self, server: str | None) -> bool:
         if server is None:
@@ -138,7 +139,7 @@ class _Topic:
         self.listeners.remove(listener)
         for waiter in [waiter for waiter in self.waiters if waiter.listener is listener]:
             self.waiters.remove(waiter)
-            waiter.condition.notify()
+            waiter.gate.release()
         listener.fanouts.clear()
         for server in {listener.server, None}:
             if not self.heard(server):
@@ -170,22 +171,24 @@ class _Ear(Listener):
             parcel = topic.take(self)
             if parcel is not None:
                 return parcel
-            waiter = self._spare.pop() if self._spare else _Waiter(self, topic)
+            waiter = self._spare.pop() if self._spare else _Waiter(self)
             topic.waiters.append(waiter)
-            end = None if timeout is None else clock.monotonic() + timeout
-            while waiter.parcel is None and not self._closed:
-                left = None if end is None else end - clock.monotonic()
-                if left is not None and left <= 0:
+        if not clock.acquire(waiter.gate, timeout):
+            with topic.lock:
+                if waiter in topic.waiters:
                     topic.waiters.remove(waiter)
                     self._spare.append(waiter)
                     return None
-                clock.wait(waiter.condition, left)
-            if waiter.parcel is not None and self._closed:
-                topic.put_back(waiter.parcel)
-                return None
-            parcel, waiter.parcel = waiter.parcel, None
-            self._spare.append(waiter)
-            return parcel
+            # It was given one at this moment.
+            waiter.gate.acquire()
+        parcel, waiter.parcel = waiter.parcel, None
+        if self._closed:
+            if parcel is not None:
+                with topic.lock:
+                    topic.put_back(parcel)
+            return None
+        self._spare.append(waiter)
+        return parcel
 
     def close(self) -> None:
         with self._topic.lock:
