@@ -25,7 +25,6 @@ from celaje.common import clock
 from celaje.common.db import DuplicateRow, Json, Moment, Transaction, fetch_all, fetch_one
 from celaje.common.messaging.receivers import FIRST, Receiver
 from celaje.common.outage import Outage
-from celaje.common.messaging.receivers import FIRST, Receiver
 
 Row = dict[str, Any]
 
