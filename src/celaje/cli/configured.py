@@ -49,9 +49,7 @@ class Configured:
         """As the command line means it: files alone are read by themselves; nothing at all means the usual
         state directory, if there is one. A cloud that runs there tells which files it reads."""
         files, dirs = list(files), list(dirs)
-        for path in (*files, *dirs):
-            if not path.exists():
-                raise Failure(f"The configuration {path} does not exist.")
+        check_there(files, dirs)
         if state is None and not files and not dirs and drivers.begun_with(default_state()):
             state = default_state()
         if state is not None:
@@ -104,6 +102,13 @@ class Configured:
             return self.service(name)
         except ConfigurationError as error:
             raise Failure(error.message, "Mend it, or ask `celaje doctor` for all that is wrong.") from error
+
+
+def check_there(files: Iterable[Path], dirs: Iterable[Path]) -> None:
+    """Raises Failure for what is named and not there; of a file for each {service} one is enough."""
+    for path in (*files, *dirs):
+        if not any(Path(str(path).replace("{service}", name)).exists() for name in SERVICES):
+            raise Failure(f"The configuration {path} does not exist.")
 
 
 def check_service(name: str | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from celaje.cli import terminal
+from celaje.cli.configured import check_there
 from celaje.cli.failure import Failure
 from celaje.cli.state import default_state
 
@@ -34,14 +35,15 @@ def journal_options(function: Any) -> Any:
             "--config-file",
             "files",
             multiple=True,
-            type=click.Path(path_type=Path, dir_okay=False, exists=True),
-            help="Instead of a folder: the configuration that names a cluster's databases.",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Instead of a folder: the configuration that names a cluster's databases; {service} in the "
+            "name is each service.",
         ),
         click.option(
             "--config-dir",
             "dirs",
             multiple=True,
-            type=click.Path(path_type=Path, file_okay=False, exists=True),
+            type=click.Path(path_type=Path, file_okay=False),
         ),
     ):
         function = option(function)
@@ -56,6 +58,7 @@ def opened(state: Path | None, files: tuple[Path, ...], dirs: tuple[Path, ...]) 
     from celaje import journals
     from celaje.common.errors import CelajeError
 
+    check_there(files, dirs)
     try:
         found = (
             journals.configured(files, dirs) if files or dirs else journals.of_state(state or default_state())

@@ -1,6 +1,7 @@
 """Entry point of the `celaje` command. Subcommands are imported when they are called: `--help` is instant."""
 
 import importlib
+import os
 import sys
 
 import click
@@ -52,17 +53,38 @@ def cli() -> None:
     """
 
 
+# 128 and SIGPIPE: what a shell says of a program that ended by it.
+NOBODY_READS = 141
+
+
 def main() -> None:
+    code = _run()
+    try:
+        # What is still in the buffer may find nobody to read it, either.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end, to whom it may concern.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = NOBODY_READS
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
+    output = sys.stdout
     try:
         cli(standalone_mode=False)
     except Failure as failure:
         failure.show()
-        sys.exit(failure.code)
+        return failure.code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return 130
+    except SystemExit as end:
+        # Of a broken pipe (`| head` has seen enough) click makes another output, and 1, which means more.
+        return NOBODY_READS if sys.stdout is not output else end.code
+    return 0
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ def configured(files: Iterable[Path], dirs: Iterable[Path]) -> Journals:
         except ModuleNotFoundError:
             continue
         conf = load(name, options, files, dirs)
-        url = conf.database.connection or f"sqlite:///{Path(conf.state_path) / f'{name}.db'}"
+        url = conf.database.connection or f"sqlite:///{Path(conf.state_path) / name / f'{name}.db'}"
         if url.startswith("sqlite") and not Path(url.replace("{service}", name).partition("///")[2]).exists():
             continue
         found[name] = Database(url, service=name)

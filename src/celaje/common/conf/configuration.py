@@ -35,14 +35,15 @@ def load(
     defaults: Values | None = None,
     by: str = "override",
 ) -> "Configuration":
-    """Read `files`, then each folder's *.conf, later ones winning, for the service's and the common options.
+    """Read `files`, then each folder's *.conf, later ones winning, for the service's and the common options;
+    {service} in a file's name is the service.
 
     `overrides` win over everything and may name back-end sections that are opened later; `defaults` replace
     the options' own defaults; `by` says whose overrides they are, where a value's origin is told. All values
     are converted here, so a wrong one is told at start: raises ConfigurationError with file and line.
     """
     several = [options] if isinstance(options, Mapping) else list(options)
-    found = conf_files.named_files(files, dirs)
+    found = conf_files.named_files(files, dirs, service)
     return Configuration(service, [common_options(), *several], found, overrides or {}, defaults or {}, by)
 
 

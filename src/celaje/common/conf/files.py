@@ -30,12 +30,20 @@ def normal(section: str | None) -> str:
     return "DEFAULT" if section in (None, "DEFAULT") else section.lower()
 
 
-def named_files(files: Iterable[str | os.PathLike[str]], dirs: Iterable[str | os.PathLike[str]]) -> list[str]:
+def named_files(
+    files: Iterable[str | os.PathLike[str]], dirs: Iterable[str | os.PathLike[str]], service: str
+) -> list[str]:
     """All files in the order in which later ones win: `files` as given, then each folder's *.conf sorted.
+    {service} in a file's name is the service, which need not have one.
 
     Raises ConfigurationError for a folder that cannot be read.
     """
-    found = [os.path.abspath(os.path.expanduser(file)) for file in files]
+    found = []
+    for given in files:
+        file = str(given)
+        path = os.path.abspath(os.path.expanduser(file.replace("{service}", service)))
+        if "{service}" not in file or os.path.exists(path):
+            found.append(path)
     for name in dirs:
         folder = os.path.abspath(os.path.expanduser(name))
         if not os.path.isdir(folder):
