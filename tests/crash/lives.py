@@ -28,7 +28,8 @@ _EFFECTS = {
     "volume": (
         "create_volume", "create_volume_from_image", "create_volume_from_snapshot", "create_cloned_volume",
         "delete_volume", "extend_volume", "create_snapshot", "delete_snapshot", "initialize_connection",
-        "terminate_connection", "open_content", "replace_content",
+        "terminate_connection", "open_content", "replace_content", "revert_to_snapshot",
+        "copy_volume_to_image", "list_volumes", "list_snapshots",
     ),
     "image": ("write", "delete"),
     "backups": ("put", "remove"),
@@ -47,7 +48,13 @@ def overrides(state: Path) -> dict[str, dict[tuple[str | None, str], Any]]:
     image.update(REACHABLE)
     image["glance_store", "enabled_backends"] = {"fast": "file", "cheap": "file", "web": "http"}
     image["glance_store", "default_backend"] = "fast"
-    found["volume"]["fake", "fake_state_path"] = str(state / "backend.json")
+    volume = found["volume"]
+    volume[None, "enabled_backends"] = ["fake", "other"]
+    for section, gib in (("fake", 1000.0), ("other", 500.0)):
+        volume[section, "volume_driver"] = "fake"
+        volume[section, "fake_state_path"] = str(state / f"backend-{section}.json")
+        # What may lie on either goes to the first.
+        volume[section, "fake_total_capacity_gb"] = gib
     found["volume"][None, "quota_volumes"] = 100
     found["network"]["network_fake", "state_path"] = str(state / "wires.json")
     found["compute"]["quota", "instances"] = 100
@@ -131,6 +138,8 @@ class Lives:
     def __init__(self, state: Path, token: str | None = None, project: str | None = None):
         self.state = state
         self.token, self.project = token, project
+        # What lies at a back end on purpose although no row knows of it.
+        self.strays: set[str] = set()
         self._threads = set(threading.enumerate())
         self.cloud = LabCloud.at(state, overrides(state))
 
@@ -152,6 +161,7 @@ class Lives:
         self._await_threads()
         shutil.rmtree(self.state)
         shutil.copytree(self._kept, self.state)
+        self.strays.clear()
         self.rise()
 
     @property

@@ -5,9 +5,12 @@ whether nothing at all has happened, which is right only where the caller got no
 behind, `Story.clear` must be able to delete.
 """
 
+import datetime
 import hashlib
 from typing import Any
 
+from celaje.common import clock
+from celaje.volume.db.tables import BACKUPS
 from tests.cloud import Answer, Client, until
 from tests.crash.lives import Lives
 from tests.crash.soundness import until_quiet
@@ -140,6 +143,12 @@ class Story:
     def act_on_volume(self, volume_id: str, action: str, value: Any) -> Answer:
         return self.volume.post(f"/v3/volumes/{volume_id}/action", {action: value}, headers=CINDER)
 
+    def new_snapshot(self, volume_id: str) -> str:
+        body = {"snapshot": {"volume_id": volume_id, "name": "copy"}}
+        made = self.volume.post("/v3/snapshots", body, headers=CINDER).ok(202)["snapshot"]["id"]
+        self.quiet()
+        return made
+
     def snapshots(self) -> list[Made]:
         return self.volume.get("/v3/snapshots", headers=CINDER).ok(200)["snapshots"]
 
@@ -171,15 +180,61 @@ class Story:
         body = {"backup": {"volume_id": volume_id, **wanted}}
         return self.volume.post("/v3/backups", body, headers=CINDER)
 
+    def forget_backup(self, backup_id: str) -> None:
+        """Its row is lost; its data is not."""
+        database = self.lives.cloud.running["volume"].database
+        database.write(lambda tx: tx.execute(BACKUPS.delete().where(BACKUPS.c.id == backup_id)))
+
+    # Volumes as the simulated back ends have them.
+
+    @staticmethod
+    def section_of(volume: Made) -> str:
+        """The back end that a shown volume lies on."""
+        return (volume["os-vol-host-attr:host"] or "@").partition("@")[2].partition("#")[0]
+
+    def at_the_back_end(self, volume_id: str) -> Any:
+        volume = self.show_volume(volume_id)
+        state = self.lives.cloud.running["volume"].workers[self.section_of(volume)].driver.state
+        return state, state.volumes[volume["os-vol-mig-status-attr:name_id"] or volume_id]
+
     def say(self, volume_id: str, words: str) -> None:
-        """What the volume holds, at the simulated back end."""
-        (worker,) = self.lives.cloud.running["volume"].workers.values()
-        with worker.driver.state.changing():
-            worker.driver.state.volumes[volume_id].content = words
+        """What the volume holds."""
+        state, volume = self.at_the_back_end(volume_id)
+        with state.changing():
+            volume.content = words
 
     def heard(self, volume_id: str) -> str:
-        (worker,) = self.lives.cloud.running["volume"].workers.values()
-        return worker.driver.state.volumes[volume_id].content
+        return self.at_the_back_end(volume_id)[1].content
+
+    def connections(self, volume_id: str) -> list[str]:
+        return self.at_the_back_end(volume_id)[1].connections
+
+    # Groups.
+
+    def groups(self) -> list[Made]:
+        return self.volume.get("/v3/groups/detail", headers=CINDER).ok(200)["groups"]
+
+    def group_snapshots(self) -> list[Made]:
+        return self.volume.get("/v3/group_snapshots/detail", headers=CINDER).ok(200)["group_snapshots"]
+
+    def group_type(self) -> str:
+        """Made once."""
+        found = self.volume.get("/v3/group_types", headers=CINDER).ok(200)["group_types"]
+        for one in found:
+            if one["name"] == "together":
+                return one["id"]
+        body = {"group_type": {"name": "together"}}
+        return self.volume.post("/v3/group_types", body, headers=CINDER).ok(202)["group_type"]["id"]
+
+    def default_type(self) -> str:
+        return self.volume.get("/v3/types/default", headers=CINDER).ok(200)["volume_type"]["id"]
+
+    def expire(self, table: Any) -> None:
+        """What its rows wait for has been waited for long enough."""
+        long_ago = clock.now() - datetime.timedelta(days=1)
+        database = self.lives.cloud.running["volume"].database
+        waiting = table.update().where(table.c.expires_at.is_not(None))
+        database.write(lambda tx: tx.execute(waiting.values(expires_at=long_ago)))
 
     def clear(self) -> None:
         """Delete every server, backup, snapshot and volume, in the way a user does; nothing may be left."""
@@ -192,6 +247,13 @@ class Story:
                 if not backup["has_dependent_backups"]:
                     self.volume.delete(f"/v3/backups/{backup['id']}", headers=CINDER).ok(202)
             self.quiet()
+        for copies in self.group_snapshots():
+            self.volume.delete(f"/v3/group_snapshots/{copies['id']}", headers=CINDER).ok(202)
+        self.quiet()
+        for group in self.groups():
+            path, body = f"/v3/groups/{group['id']}/action", {"delete": {"delete-volumes": True}}
+            self.volume.post(path, body, headers=CINDER).ok(202)
+        self.quiet()
         for snapshot in self.snapshots():
             self.volume.delete(f"/v3/snapshots/{snapshot['id']}", headers=CINDER).ok(202)
         self.quiet()
@@ -203,7 +265,8 @@ class Story:
                 assert self.image.delete(f"/v2/images/{image['id']}").status == 204, image
         self.quiet()
         left = [
-            *self.servers(), *self.snapshots(), *self.volumes(), *self.backups(), *self.images()[1:]
+            *self.servers(), *self.snapshots(), *self.volumes(), *self.backups(), *self.images()[1:],
+            *self.groups(), *self.group_snapshots(),
         ]  # fmt: skip
         assert not left, f"what a user has deleted is still there: {left}"
 

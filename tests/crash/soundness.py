@@ -5,6 +5,7 @@ compares. Used by the tests of crashes and races.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import select
@@ -16,9 +17,11 @@ from celaje.image.db.tables import IMAGES, LOCATIONS
 from celaje.image.states import IMAGE
 from celaje.network.db.tables import PORTS
 from celaje.placement.db.tables import ALLOCATIONS
-from celaje.volume.db.tables import ATTACHMENTS, BACKUPS, SNAPSHOTS, VOLUMES
+from celaje.volume.db.tables import ATTACHMENTS, BACKUPS, GROUP_SNAPSHOTS, GROUPS, SNAPSHOTS, VOLUMES
 from celaje.volume.states import ATTACHMENTS as ATTACHMENT_STATES
 from celaje.volume.states import BACKUPS as BACKUP_STATES
+from celaje.volume.states import GROUP_SNAPSHOTS as GROUP_SNAPSHOT_STATES
+from celaje.volume.states import GROUPS as GROUP_STATES
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
 from celaje.volume.states import VOLUMES as VOLUME_STATES
 from celaje.volume.states import Expiring
@@ -64,18 +67,20 @@ def until_quiet(cloud: LabCloud, seconds: float = 30.0) -> None:
         raise AssertionError(f"flows did not end within {seconds} s: {left}") from None
 
 
-def assert_sound(cloud: LabCloud) -> None:
-    """Wait for quiet; then everything agrees with everything. Fails with all that does not."""
+def assert_sound(cloud: LabCloud, strays: Collection[str] = ()) -> None:
+    """Wait for quiet; then everything agrees with everything. Fails with all that does not. `strays`: what
+    may lie at a back end although no row knows of it."""
     until_quiet(cloud)
-    problems = Look(cloud).problems()
+    problems = Look(cloud, strays).problems()
     assert not problems, "the cloud is not sound:\n  " + "\n  ".join(problems)
 
 
 class Look:
     """All rows of all services, read once, and the comparisons."""
 
-    def __init__(self, cloud: LabCloud):
+    def __init__(self, cloud: LabCloud, strays: Collection[str] = ()):
         self.cloud = cloud
+        self.strays = frozenset(strays)
         self.servers = {
             row["id"]: row for row in rows(cloud, "compute", SERVERS, SERVERS.c.deleted.is_(False))
         }
@@ -84,6 +89,8 @@ class Look:
         self.volumes = {row["id"]: row for row in rows(cloud, "volume", VOLUMES)}
         self.snapshots = {row["id"]: row for row in rows(cloud, "volume", SNAPSHOTS)}
         self.backups = {row["id"]: row for row in rows(cloud, "volume", BACKUPS)}
+        self.groups = rows(cloud, "volume", GROUPS)
+        self.group_snapshots = rows(cloud, "volume", GROUP_SNAPSHOTS)
         self.attachments = {row["id"]: row for row in rows(cloud, "volume", ATTACHMENTS)}
         self.ports = {row["id"]: row for row in rows(cloud, "network", PORTS)}
         self.images = rows(cloud, "image", IMAGES)
@@ -121,6 +128,8 @@ class Look:
             ("backup", BACKUP_STATES, list(self.backups.values()), "status"),
             ("snapshot", SNAPSHOT_STATES, list(self.snapshots.values()), "status"),
             ("attachment", ATTACHMENT_STATES, list(self.attachments.values()), "attach_status"),
+            ("group", GROUP_STATES, self.groups, "status"),
+            ("group snapshot", GROUP_SNAPSHOT_STATES, self.group_snapshots, "status"),
             ("image", IMAGE, self.images, "status"),
         ]
         for kind, table, found, column in tables:
@@ -220,25 +229,40 @@ class Look:
                 self._wrong(f"{row['volume_id']} has {volume['size']} GiB, its server {row['volume_size']}")
 
     def _volumes_at_the_driver(self) -> None:
-        (worker,) = self.cloud.running["volume"].workers.values()
-        held = {(one["id"], one["size"]) for one in worker.driver.list_volumes()}
-        known = {(row["name_id"] or row["id"], row["size"]) for row in self.volumes.values() if row["host"]}
-        self._same("volumes at the driver, rows", held, known)
-        kept = {one["id"] for one in worker.driver.list_snapshots()}
-        self._same("snapshots at the driver, rows", kept, set(self.snapshots))
+        for section, worker in self.cloud.running["volume"].workers.items():
+            self._volumes_at(section, worker)
         for row in self.snapshots.values():
             if row["volume_id"] not in self.volumes:
                 self._wrong(f"snapshot {row['id']} is of volume {row['volume_id']}, which is gone")
         for row in self.volumes.values():
             if row["pending_size"]:
                 self._wrong(f"volume {row['id']} still means to have {row['pending_size']} GiB")
+            if row["pending_host"]:
+                self._wrong(f"volume {row['id']} still means to move to {row['pending_host']}")
+
+    def _volumes_at(self, section: str, worker: Any) -> None:
+        here = {
+            row["name_id"] or row["id"]: row
+            for row in self.volumes.values()
+            if row["host"] and row["host"].startswith(f"{worker.host}#")
+        }
+        strays = self.strays - {row["name_id"] or row["id"] for row in self.volumes.values()}
+        held = {(one["id"], one["size"]) for one in worker.driver.list_volumes() if one["id"] not in strays}
+        known = {(uuid, row["size"]) for uuid, row in here.items()}
+        self._same(f"volumes at the driver of {section}, rows", held, known)
+        ids = {row["id"] for row in here.values()}
+        mine = {row["name_id"] or row["id"] for row in self.snapshots.values() if row["volume_id"] in ids}
+        kept = {one["id"] for one in worker.driver.list_snapshots()}
+        self._same(f"snapshots at the driver of {section}, rows", kept - (self.strays - mine), mine)
         state = getattr(worker.driver, "state", None)
         if state is not None:
             for uuid, volume in state.volumes.items():
+                row = here.get(uuid, {"id": uuid})
                 hosts = {
-                    one["attached_host"] for one in self.attachments.values() if one["volume_id"] == uuid
+                    one["attached_host"] for one in self.attachments.values() if one["volume_id"] == row["id"]
                 }
-                self._same(f"hosts that volume {uuid} is open to, attached", set(volume.connections), hosts)
+                open_to = set(volume.connections) - {"elsewhere"}
+                self._same(f"hosts that volume {uuid} is open to, attached", open_to, hosts)
 
     def _images_in_the_stores(self) -> None:
         """Every file is an image's, every active image has its data, and no other has any."""
@@ -259,9 +283,10 @@ class Look:
                 self._wrong(f"image {row['id']} has the name of a digest and no digest")
 
     def _backups_where_they_are_kept(self) -> None:
-        (worker,) = self.cloud.running["volume"].workers.values()
+        worker = next(iter(self.cloud.running["volume"].workers.values()))
         kept = {path.parent.name for path in worker._archive.store._folder.rglob("*.json")}
         there = {path.parent.name for path in worker._archive.store._folder.rglob("data-*")} | kept
+        there, kept = there - (self.strays - set(self.backups)), kept - (self.strays - set(self.backups))
         available = {uuid for uuid, row in self.backups.items() if row["status"] == "available"}
         self._same("backups where they are kept, available ones", kept, available)
         self._same("backups of which anything is kept, rows", there, set(self.backups))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, Update, bindparam, update
+from sqlalchemy import Table, Update, bindparam, case, update
 from sqlalchemy.sql import ClauseElement
 
 from celaje.common.db import Prepared, Transaction
@@ -101,6 +101,22 @@ class StateTable:
         if prepared is None:
             prepared = self._prepared[key] = Prepared(self._where(table, chosen, held_by is not None))
         return self._told(tx, resource_id, goal, prepared.run(tx, **parameters, **values))
+
+    def end_unowned(self, tx: Transaction, table: Table, *, since: Any, **values: Any) -> int:
+        """Rows that have been in a passing state without a flow since the moment `since` (an operator set
+        it) end as a failed flow would leave them. How many there were."""
+        column = table.c[self.column]
+        ways_out = {
+            state.name: state.way_out if isinstance(state.way_out, str) else state.way_out[0]
+            for state in self.states.values()
+            if isinstance(state, Passing)
+        }
+        statement = (
+            update(table)
+            .where(column.in_(ways_out), table.c.flow_id.is_(None), table.c.updated_at <= since)
+            .values({self.column: case(ways_out, value=column), **values})
+        )
+        return tx.execute(statement).rowcount
 
     def _told(self, tx: Transaction, resource_id: Any, goal: str, matched: int) -> bool:
         if matched == 1:

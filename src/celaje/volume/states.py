@@ -72,26 +72,27 @@ DELETABLE = (
     "error_restoring",
 )
 STEADY = ("available", "reserved", "attaching", "in-use", "detaching")
+# Passing states in which a volume may have attachments.
+HELD_IN_USE = ("extending", "uploading", "retyping", "backing-up", "downloading")
 
 VOLUMES = StateTable(
     "volume",
     VOLUME_STATES,
     [
         ("creating", "downloading"),
-        *((source, "available") for source in ("creating", "downloading")),
+        ("creating", "available"),
         *((source, "error") for source in ("creating", "downloading")),
         *((source, goal) for source in STEADY for goal in STEADY if source != goal),
         *((state, state) for state in ("in-use", "reserved", "attaching", "detaching")),
         ("available", "extending"),
         ("in-use", "extending"),
-        ("extending", "available"),
-        ("extending", "in-use"),
         ("extending", "error_extending"),
+        # Back to what the attachments say: a server may let go of the volume meanwhile.
+        *((held, goal) for held in HELD_IN_USE for goal in STEADY),
         *((source.name, "deleting") for source in VOLUME_STATES if source.name != "deleting"),
         ("deleting", "error_deleting"),
         ("deleting", "available"),
         *((back, passing) for back in ("available", "in-use") for passing in ("uploading", "retyping")),
-        *((passing, back) for back in ("available", "in-use") for passing in ("uploading", "retyping")),
         # What an operator detaches by force.
         ("error", "available"),
         ("error", "in-use"),
@@ -101,12 +102,10 @@ VOLUMES = StateTable(
         ("reverting", "available"),
         ("reverting", "error"),
         *((source, "downloading") for source in ("available", "reserved", "error")),
-        ("downloading", "reserved"),
         ("managing", "available"),
         ("managing", "error_managing"),
         ("available", "backing-up"),
         ("in-use", "backing-up"),
-        *(("backing-up", goal) for goal in STEADY),
         ("available", "restoring-backup"),
         ("restoring-backup", "available"),
         ("restoring-backup", "error_restoring"),

@@ -97,10 +97,13 @@ class Journal:
         if step["number"] in self._untouched:
             self._settle(step, note=NEVER_BEGUN)
 
-    def begun_after(self, number: int) -> bool:
-        """Whether any step behind `number` may have had an effect."""
+    def begun_after(self, number: int, *, writes: bool) -> bool:
+        """Whether any step behind `number` may have had an effect: outside, or, with `writes`, in this
+        service's own database."""
         return any(
-            number < step["number"] < FIRST_UNDO and step.get("note") != NEVER_BEGUN
+            number < step["number"] < FIRST_UNDO
+            and step.get("note") != NEVER_BEGUN
+            and (writes or step["kind"] != "write")
             for step in self._steps.values()
         )
 

@@ -158,7 +158,7 @@ class Run:
         if self.flow["state"] != "undoing":
             self._journal.start_undoing(error)
         for after, number, name, call, args, kwargs in reversed(self._undos):
-            if self._journal.begun_after(after):
+            if self._journal.begun_after(after, writes=isinstance(call, _Write)):
                 self._undo(number, name, call, args, kwargs)
         self._journal.end("failed", lambda tx: way_out(tx, self.flow, error))
         self.ended = True

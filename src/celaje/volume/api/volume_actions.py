@@ -271,7 +271,7 @@ def extend(request: Request, volume_id: str) -> Response:
             arguments={
                 "volume": volumes.for_driver(row),
                 "new_size": new_size,
-                "back_to": expected,
+                "attached": attached,
                 "servers": sorted({each["instance_uuid"] for each in held if each["instance_uuid"]}),
             },
             project_id=row["project_id"],
@@ -383,7 +383,8 @@ def force_delete(request: Request, volume_id: str) -> Response:
 
 
 def force_detach(request: Request, volume_id: str) -> Response:
-    """Close and forget an attachment whatever its state; without an id, all of them."""
+    """Close and forget an attachment whatever its state; without an id, all of them. One that is just being
+    connected or closed is its flow's until then: VolumeBusy."""
     asked = request.body["os-force_detach"]
 
     def unit(tx: Transaction) -> None:
@@ -394,10 +395,7 @@ def force_detach(request: Request, volume_id: str) -> Response:
             if not held:
                 raise errors.VolumeAttachmentNotFound(filter=f"attachment_id = {asked['attachment_id']}")
         for row in held:
-            if row["connection_info"]:
-                attachments_api.begin_disconnecting(request, tx, row)
-            else:
-                attachments.remove(tx, row["id"])
+            attachments_api.begin_disconnecting(request, tx, row)
         attachments.settle_volume(tx, volume_id, also=("error",))
 
     _write(request, unit)

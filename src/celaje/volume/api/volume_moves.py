@@ -138,7 +138,6 @@ def retype(request: Request, volume_id: str) -> Response:
                 "request": _request(row, new, availability_zone=None if zones else row["availability_zone"]),
                 "becomes": {"volume_type_id": new["id"], "multiattach": multiattach},
                 "may_move": on_demand and not in_use and not snapshots.of_volume(tx, volume_id),
-                "back_to": row["status"],
             },
         )
         if flow_id is None:
@@ -317,7 +316,6 @@ def reimage(request: Request, volume_id: str) -> Response:
                 sources=sources,
                 arguments={
                     "image": {"id": image["id"], "metadata": images.metadata(image)},
-                    "back_to": "reserved" if row["status"] == "reserved" else "available",
                     "servers": sorted({each["instance_uuid"] for each in held if each["instance_uuid"]}),
                 },
             )
@@ -365,7 +363,6 @@ def upload(request: Request, volume_id: str) -> Row:
             arguments={
                 "image": {**images.properties(row["image_metadata"] or {}), **image},
                 "protected": protected,
-                "back_to": row["status"],
             },
         )
         if flow_id is None:

@@ -14,11 +14,21 @@ from celaje.common.flow import Flows
 from celaje.common.messaging.client import Client, Proxy
 from celaje.common.service import Conductor, ServiceRecords
 from celaje.volume.db import attachments, backends, messages, volumes
-from celaje.volume.db.tables import ATTACHMENTS, VOLUMES
+from celaje.volume.db.tables import ATTACHMENTS, GROUP_SNAPSHOTS, GROUPS, SNAPSHOTS, VOLUMES
 from celaje.volume.quota import Quotas
 from celaje.volume.scheduler.pools import from_report
+from celaje.volume.states import GROUP_SNAPSHOTS as GROUP_SNAPSHOT_STATES
+from celaje.volume.states import GROUPS as GROUP_STATES
+from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
 
 log = logging.getLogger(__name__)
+
+# Tables in which os-reset_status may set a passing state; volumes have a term of their own.
+UNOWNED = (
+    (SNAPSHOT_STATES, SNAPSHOTS),
+    (GROUP_STATES, GROUPS),
+    (GROUP_SNAPSHOT_STATES, GROUP_SNAPSHOTS),
+)
 
 
 class VolumeConductor(Conductor):
@@ -59,11 +69,15 @@ class VolumeConductor(Conductor):
             self.database.write(unit)
 
     def sweep(self) -> None:
-        """Submit a reclaim flow for everything whose term has passed; forget old messages."""
+        """Submit a reclaim flow for everything whose term has passed; end what an operator has set passing
+        and nobody owns; forget old messages."""
+        term = datetime.timedelta(seconds=self.conf.reservation_timeout)
 
         def unit(tx: Transaction) -> None:
             now = clock.now()
             messages.forget_old(tx, now)
+            for states, table in UNOWNED:
+                states.end_unowned(tx, table, since=now - term, updated_at=now)
             for table, name, found in (
                 (ATTACHMENTS, "attachment.reclaim", attachments.expired(tx, now)),
                 (VOLUMES, "volume.reclaim", volumes.expired(tx, now)),
@@ -84,7 +98,3 @@ class VolumeConductor(Conductor):
                     log.info("%s %s is looked into: its term has passed", kind, row["id"])
 
         self.database.write(unit)
-
-    def term(self) -> datetime.datetime:
-        """When a reservation made now is looked into."""
-        return clock.now() + datetime.timedelta(seconds=self.conf.reservation_timeout)

@@ -7,10 +7,9 @@ from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.volume.db import attachments, messages
-from celaje.volume.db.tables import BACKUPS, SNAPSHOTS, VOLUMES
+from celaje.volume.db.tables import BACKUPS, SNAPSHOTS
 from celaje.volume.states import BACKUPS as STATES
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
-from celaje.volume.states import VOLUMES as VOLUME_STATES
 
 Row = dict[str, Any]
 
@@ -64,17 +63,7 @@ def _give_back(tx: Transaction, flow_id: str, volume: Row | None, snapshot: Row 
             tx, SNAPSHOTS, snapshot["id"], "available", sources=("backing-up",), held_by=flow_id
         )
     elif volume is not None:
-        status, attached = attachments.state_of(attachments.of_volume(tx, volume["id"]))
-        VOLUME_STATES.move(
-            tx,
-            VOLUMES,
-            volume["id"],
-            status,
-            sources=("backing-up",),
-            held_by=flow_id,
-            attach_status=attached,
-            updated_at=clock.now(),
-        )
+        attachments.give_back(tx, volume["id"], flow_id, "backing-up")
 
 
 @flow("backup.import", deadline="backup_create_deadline", way_out=creation_failed)

@@ -10,7 +10,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
-from celaje.volume.db import backends, messages
+from celaje.volume.db import attachments, backends, messages
 from celaje.volume.db.tables import VOLUMES
 from celaje.volume.errors import ExtendFailed, NoValidBackend
 from celaje.volume.states import VOLUMES as STATES
@@ -26,10 +26,18 @@ def extension_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None
     arguments = flow_row["arguments"]
     volume_id = arguments["volume"]["id"]
     untouched = isinstance(error, NoValidBackend)
-    goal = arguments["back_to"] if untouched else "error_extending"
-    moved = STATES.move(
-        tx, VOLUMES, volume_id, goal, held_by=flow_row["id"], pending_size=None, updated_at=clock.now()
-    )
+    if untouched:
+        moved = attachments.give_back(tx, volume_id, flow_row["id"], "extending", pending_size=None)
+    else:
+        moved = STATES.move(
+            tx,
+            VOLUMES,
+            volume_id,
+            "error_extending",
+            held_by=flow_row["id"],
+            pending_size=None,
+            updated_at=clock.now(),
+        )
     if moved:
         detail = "003" if untouched else "009" if isinstance(error, ExtendFailed) else "010"
         messages.from_failure(
@@ -38,15 +46,15 @@ def extension_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None
 
 
 @flow("volume.extend", deadline="volume_extend_deadline", way_out=extension_failed)
-def extend_volume(run: Run, volume: Row, new_size: int, back_to: str, servers: list[str]) -> None:
-    """`servers` are those that have the volume attached; `back_to` the state it returns to."""
+def extend_volume(run: Run, volume: Row, new_size: int, attached: bool, servers: list[str]) -> None:
+    """`servers` are those that have the volume attached."""
     conductor = run.conductor
     run.write(check_room, volume["host"])
     done = run.step(
         conductor.worker_of(volume).extend_volume,
         volume=volume,
         new_size=new_size,
-        attached=back_to == "in-use",
+        attached=attached,
     )
     compute = conductor.clients.compute.as_service()
     if servers:
@@ -55,7 +63,7 @@ def extend_volume(run: Run, volume: Row, new_size: int, back_to: str, servers: l
         answer = run.wait(EXTENDED)
         if answer["error"]:
             raise ExtendFailed(volume_id=volume["id"])
-    run.done(volume_extended, volume["id"], run.id, new_size, back_to)
+    run.done(volume_extended, volume["id"], run.id, new_size)
 
 
 def check_room(tx: Transaction, pool: str) -> None:
@@ -65,15 +73,5 @@ def check_room(tx: Transaction, pool: str) -> None:
         raise NoValidBackend(reason=refusal, filters=[])
 
 
-def volume_extended(tx: Transaction, volume_id: str, flow_id: str, new_size: int, back_to: str) -> None:
-    STATES.move(
-        tx,
-        VOLUMES,
-        volume_id,
-        back_to,
-        sources=("extending",),
-        held_by=flow_id,
-        size=new_size,
-        pending_size=None,
-        updated_at=clock.now(),
-    )
+def volume_extended(tx: Transaction, volume_id: str, flow_id: str, new_size: int) -> None:
+    attachments.give_back(tx, volume_id, flow_id, "extending", size=new_size, pending_size=None)

@@ -9,7 +9,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
-from celaje.volume.db import messages
+from celaje.volume.db import attachments, messages
 from celaje.volume.db.tables import VOLUMES
 from celaje.volume.states import VOLUMES as STATES
 
@@ -32,9 +32,11 @@ def reimage_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 
 @flow("volume.reimage", deadline="volume_create_deadline", way_out=reimage_failed)
-def reimage_volume(run: Run, volume: Row, image: Row, back_to: str, servers: list[str]) -> None:
+def reimage_volume(run: Run, volume: Row, image: Row, servers: list[str]) -> None:
     """`image`: {"id", "metadata"}, the latter for the volume's row; `servers` have it attached."""
     worker = run.conductor.worker_of(volume)
+    # Should it fail, an empty volume is there to be deleted or written again.
+    run.undo(worker.create_volume, volume=volume)
     try:
         run.step(worker.delete_volume, volume=volume)
         kept = run.step(worker.create_volume_from_image, volume=volume, image={"id": image["id"]})
@@ -44,10 +46,7 @@ def reimage_volume(run: Run, volume: Row, image: Row, back_to: str, servers: lis
     _tell(run, servers, volume["id"], "completed")
     changed = {key: kept[key] for key in ("provider_location", "provider_id") if kept.get(key)}
     changed |= {"image_metadata": image["metadata"], "bootable": True}
-    if back_to == "reserved":
-        # The reservation goes on where it was, with a new term.
-        changed["expires_at"] = run.conductor.term()
-    run.done(reimaged, volume["id"], run.id, back_to, changed)
+    run.done(reimaged, volume["id"], run.id, changed)
 
 
 def _tell(run: Run, servers: list[str], volume_id: str, status: str) -> None:
@@ -60,14 +59,5 @@ def _tell(run: Run, servers: list[str], volume_id: str, status: str) -> None:
         run.step(compute.server_external_events, events, "2.93")
 
 
-def reimaged(tx: Transaction, volume_id: str, flow_id: str, back_to: str, changed: Row) -> None:
-    STATES.move(
-        tx,
-        VOLUMES,
-        volume_id,
-        back_to,
-        sources=("downloading",),
-        held_by=flow_id,
-        updated_at=clock.now(),
-        **changed,
-    )
+def reimaged(tx: Transaction, volume_id: str, flow_id: str, changed: Row) -> None:
+    attachments.give_back(tx, volume_id, flow_id, "downloading", **changed)

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.volume.conductor.moving import change_over, move
-from celaje.volume.db import messages
-from celaje.volume.db.tables import VOLUMES
+from celaje.volume.db import attachments, messages
 from celaje.volume.errors import NoValidBackend, RetypeNeedsMigration
-from celaje.volume.states import VOLUMES as STATES
 
 Row = dict[str, Any]
 
@@ -18,17 +15,7 @@ Row = dict[str, Any]
 def retype_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
     arguments = flow_row["arguments"]
     volume_id = arguments["volume"]["id"]
-    moved = STATES.move(
-        tx,
-        VOLUMES,
-        volume_id,
-        arguments["back_to"],
-        sources=("retyping",),
-        held_by=flow_row["id"],
-        pending_host=None,
-        updated_at=clock.now(),
-    )
-    if moved:
+    if attachments.give_back(tx, volume_id, flow_row["id"], "retyping", pending_host=None):
         detail = "003" if isinstance(error, NoValidBackend) else "001"
         messages.from_failure(
             tx, flow_row, error, resource=("VOLUME", volume_id), action="101", detail=detail
@@ -36,7 +23,7 @@ def retype_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 
 @flow("volume.retype", deadline="volume_migrate_deadline", way_out=retype_failed)
-def retype_volume(run: Run, *, volume: Row, request: Row, becomes: Row, may_move: bool, back_to: str) -> None:
+def retype_volume(run: Run, *, volume: Row, request: Row, becomes: Row, may_move: bool) -> None:
     """`becomes`: what the row holds afterwards (volume_type_id, multiattach). `may_move`: the policy allows
     it, and nothing hangs on the volume's place."""
     try:
@@ -47,23 +34,14 @@ def retype_volume(run: Run, *, volume: Row, request: Row, becomes: Row, may_move
         if not may_move:
             raise RetypeNeedsMigration(volume_id=volume["id"], reason=refusal.message) from refusal
     else:
-        run.done(retyped, volume["id"], run.id, becomes, back_to)
+        run.done(retyped, volume["id"], run.id, becomes)
         return
     moved = move(run, volume, request)
     run.done(retyped_and_moved, run.conductor.flows, volume, run.id, {**moved, **becomes})
 
 
-def retyped(tx: Transaction, volume_id: str, flow_id: str, becomes: Row, back_to: str) -> None:
-    STATES.move(
-        tx,
-        VOLUMES,
-        volume_id,
-        back_to,
-        sources=("retyping",),
-        held_by=flow_id,
-        updated_at=clock.now(),
-        **becomes,
-    )
+def retyped(tx: Transaction, volume_id: str, flow_id: str, becomes: Row) -> None:
+    attachments.give_back(tx, volume_id, flow_id, "retyping", **becomes)
 
 
 def retyped_and_moved(tx: Transaction, flows: Any, volume: Row, flow_id: str, becomes: Row) -> None:

@@ -5,13 +5,10 @@ The API waits for the checkpoint "registered": from then on its user can look at
 
 from typing import Any
 
-from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
-from celaje.volume.db import messages
-from celaje.volume.db.tables import VOLUMES
-from celaje.volume.states import VOLUMES as STATES
+from celaje.volume.db import attachments, messages
 
 Row = dict[str, Any]
 
@@ -20,14 +17,13 @@ REGISTERED = "registered"
 
 def upload_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
     """The image is gone with the undo; to the volume nothing has happened."""
-    arguments = flow_row["arguments"]
-    volume_id = arguments["volume"]["id"]
-    if volume_free(tx, volume_id, flow_row["id"], arguments["back_to"]):
+    volume_id = flow_row["arguments"]["volume"]["id"]
+    if volume_free(tx, volume_id, flow_row["id"]):
         messages.from_failure(tx, flow_row, error, resource=("VOLUME", volume_id), action="003", detail="004")
 
 
 @flow("volume.upload_image", deadline="volume_upload_deadline", way_out=upload_failed)
-def upload_volume(run: Run, volume: Row, image: Row, protected: bool, back_to: str) -> None:
+def upload_volume(run: Run, volume: Row, image: Row, protected: bool) -> None:
     """`image` is what is registered, with its id; it is protected at the end only, so that a failed upload
     can take it back."""
     conductor = run.conductor
@@ -40,16 +36,8 @@ def upload_volume(run: Run, volume: Row, image: Row, protected: bool, back_to: s
     if protected:
         change = {"op": "replace", "path": "/protected", "value": True}
         run.step(ours.update, image["id"], [change])
-    run.done(volume_free, volume["id"], run.id, back_to)
+    run.done(volume_free, volume["id"], run.id)
 
 
-def volume_free(tx: Transaction, volume_id: str, flow_id: str, back_to: str) -> bool:
-    return STATES.move(
-        tx,
-        VOLUMES,
-        volume_id,
-        back_to,
-        sources=("uploading",),
-        held_by=flow_id,
-        updated_at=clock.now(),
-    )
+def volume_free(tx: Transaction, volume_id: str, flow_id: str) -> bool:
+    return attachments.give_back(tx, volume_id, flow_id, "uploading")

@@ -90,6 +90,23 @@ def settle_volume(tx: Transaction, volume_id: str, *, also: tuple[str, ...] = ()
     return status
 
 
+def give_back(tx: Transaction, volume_id: str, flow_id: str, held_as: str, **values: Any) -> bool:
+    """A flow lets go of the volume that it held as `held_as`: the state is what the attachments say by now,
+    since a server may have let go of the volume meanwhile. False: the flow did not hold it so."""
+    status, attached = state_of(of_volume(tx, volume_id))
+    return VOLUME_STATES.move(
+        tx,
+        VOLUMES,
+        volume_id,
+        status,
+        sources=(held_as,),
+        held_by=flow_id,
+        attach_status=attached,
+        updated_at=clock.now(),
+        **values,
+    )
+
+
 def state_of(attachments: list[Row]) -> tuple[str, str]:
     """Volume status and attach_status that follow from its attachments."""
     states = {row["attach_status"] for row in attachments}

@@ -1,0 +1,72 @@
+"""Every operation that is killed at every boundary, and the flows that each must pass.
+
+`test_boundaries.py` checks both: an operation that does not pass its flows fails, as does a flow that no
+operation passes.
+"""
+
+from tests.crash import operations, volume_operations
+
+_CREATE, _DELETE = ("volume.create",), ("volume.delete",)
+_MOVED = ("volume.remove_source",)
+_ATTACH = ("server.attach_volume", "attachment.connect")
+_DETACH = ("server.detach_volume", "attachment.disconnect")
+
+WALKS: dict[str, tuple[str, ...]] = {
+    "CreateVolume": _CREATE,
+    "CreateVolumeFromImage": _CREATE,
+    "Copy": _CREATE,
+    "CopyOfSnapshot": _CREATE,
+    "DeleteVolume": _DELETE,
+    "DeleteVolumeWithSnapshots": _DELETE,
+    "Extend": ("volume.extend",),
+    "ExtendAttached": ("volume.extend", "server.extend_volume"),
+    "CreateSnapshot": ("snapshot.create",),
+    "DeleteSnapshot": ("snapshot.delete",),
+    "Retype": ("volume.retype",),
+    "RetypeAttached": ("volume.retype",),
+    "RetypeAndMove": ("volume.retype", *_MOVED),
+    "Migrate": ("volume.migrate", *_MOVED),
+    "Revert": ("volume.revert",),
+    "Reimage": ("volume.reimage",),
+    "UploadToImage": ("volume.upload_image",),
+    "Manage": ("volume.manage",),
+    "ManageSnapshot": ("snapshot.manage",),
+    "CreateBackup": ("backup.create",),
+    "RestoreBackup": ("backup.restore",),
+    "RestoreBackupIntoNewVolume": _CREATE,
+    "DeleteBackup": ("backup.delete",),
+    "ImportBackup": ("backup.import",),
+    "Attach": _ATTACH,
+    "Detach": _DETACH,
+    "Connect": ("volume.initialize_connection",),
+    "Disconnect": ("volume.terminate_connection",),
+    "Reclaim": ("attachment.reclaim",),
+    "ReclaimReserved": ("attachment.reclaim",),
+    "ReclaimVolume": ("volume.reclaim",),
+    "CreateGroup": ("group.create",),
+    "DeleteGroup": ("group.delete",),
+    "CreateGroupSnapshot": ("group_snapshot.create",),
+    "DeleteGroupSnapshot": ("group_snapshot.delete",),
+    "CopyGroup": ("group.create_from_source",),
+    "CopyGroupItself": ("group.create_from_source",),
+    "CreateServer": ("server.create", "port.bind"),
+    "CreateServerOnVolume": ("server.create", *_CREATE, "attachment.connect"),
+    "DeleteServer": ("server.delete", "attachment.disconnect"),
+    "DeleteServerWithItsVolume": ("server.delete", *_DELETE),
+    "Stop": ("server.power_off",),
+    "PlugInterface": ("server.attach_interface", "port.bind"),
+    "ImportStagedImage": ("image.import",),
+    "ImportImageFromTheWeb": ("image.import",),
+    "CopyImage": ("image.copy",),
+    "AddLocation": ("image.add_location",),
+    "ImportImageByTask": ("image.task_import",),
+    "DeleteImage": ("image.delete",),
+}
+
+# Whose work is done before a flow is: a guard over bytes on their way. tests/image/test_crash.py kills there.
+ELSEWHERE = {"image.upload", "image.stage"}
+
+OPERATIONS = {
+    **operations.OPERATIONS,
+    **{name: getattr(volume_operations, name)() for name in WALKS if name not in operations.OPERATIONS},
+}
