@@ -194,8 +194,10 @@ class Flows:
         return FlowTimeout(flow=row["name"], timeout=round(timeout), deadline=clock.iso(row["deadline_at"]))
 
     def result(self, flow_id: str, timeout: float, checkpoint: str | None = None) -> Any:
-        """`wait`, and then the flow's result, or its error raised here."""
+        """`wait`, and then the flow's result, or its error raised here; not if it failed behind the
+        checkpoint: what was waited for has come to pass, whoever looks first."""
         row = self.wait(flow_id, timeout, checkpoint)
-        if row["error"] is not None:
+        passed = checkpoint is not None and row["checkpoint"] == checkpoint
+        if row["error"] is not None and not passed:
             raise CelajeError.from_dict(row["error"])
         return row["result"]
