@@ -7,6 +7,7 @@ from tests.common.messaging.conftest import Caller, Endpoint, Worker, eventually
 from tests.servers.shared import spare_port
 
 from celaje.common.messaging import Client, MessagingTimeout, NoSuchServer, Target, WorkerLost, connect
+from celaje.common.messaging.rabbit import publisher
 from celaje.common.messaging.rabbit.link import BrokerUnreachable
 
 from .conftest import options
@@ -191,3 +192,45 @@ def test_the_next_host_is_tried_when_one_is_away(rabbit_url):
             assert bus.has_consumer(Target("worker", "one")) is False
         finally:
             bus.close()
+
+
+def test_a_call_that_the_broker_lost_before_anybody_began_it_does_not_wait_in_vain(
+    mortal, mortal_cloud, monkeypatch
+):
+    """It is sent again; when its queue is not there yet, the caller hears that it is lost."""
+    monkeypatch.setattr(publisher, "_CONSUMER_KNOWN", 1000.0)
+    server, _ = mortal_cloud.serve("one")
+    assert mortal_cloud.client.to("one").echo(1) == 1
+    server.stop()
+    waiting = Caller(mortal_cloud.client.to("one").echo.with_timeout(1000), 2)
+    expected = mortal_cloud.bus._replies._expected
+    eventually(lambda: [one for one in expected.values() if one.publication.end is publisher.End.CONFIRMED])
+    mortal.restart(wiped=True)
+    mortal_cloud.serve("one")
+    waiting.thread.join(60)
+    assert waiting.done
+    if waiting.error is None:
+        assert waiting.result() == 2
+    else:
+        assert isinstance(waiting.error, WorkerLost)
+
+
+def test_a_call_that_outlived_the_broker_in_its_queue_is_done_once(mortal, mortal_cloud, monkeypatch):
+    """The broker has it and it is sent again: the server knows it by its identifier."""
+    monkeypatch.setattr(publisher, "_CONSUMER_KNOWN", 1000.0)
+    server, _ = mortal_cloud.serve("one")
+    assert mortal_cloud.client.to("one").echo(1) == 1
+    server.stop()
+    waiting = Caller(mortal_cloud.client.to("one").run.with_timeout(1000), "once")
+    expected = mortal_cloud.bus._replies._expected
+    eventually(lambda: [one for one in expected.values() if one.publication.end is publisher.End.CONFIRMED])
+    mortal.restart()
+    endpoint = Endpoint()
+    endpoint.functions["once"] = lambda: endpoint.seen.append("once")
+    mortal_cloud.serve("one", endpoint)
+    waiting.thread.join(60)
+    assert waiting.done
+    assert waiting.error is None
+    mortal_cloud.client.to("one").note("last")
+    eventually(lambda: "last" in endpoint.seen)
+    assert endpoint.seen == ["once", "last"]

@@ -48,6 +48,7 @@ class RabbitBus(Bus):
         self._topology = Topology(self._settings)
         self._publisher = Publisher(self._topology)
         self._replies = Replies(self._topology.replies(self._name.replace("-", "")), self._publisher)
+        self._publisher.unheard = self._replies.unheard
         self._consumers: list[Rider] = [self._replies]
         self._ears: set[RabbitListener] = set()
         self._closed = False
@@ -92,7 +93,7 @@ class RabbitBus(Bus):
         body = wire.request(envelope, self._replies.queue.name if call else None, self.monitor_timeout)
         exchange, key = self._topology.exchange(target), self._topology.key(target)
         if call and pending is not None:
-            return Publication(
+            asked = Publication(
                 envelope.id,
                 exchange,
                 key,
@@ -100,26 +101,31 @@ class RabbitBus(Bus):
                 mandatory=True,
                 heard=Target(target.topic, target.server, exchange=target.exchange),
                 expires=envelope.expires,
-                done=partial(self._call_sent, envelope.id),
+                done=lambda end, error: self._call_sent(asked, end, error),
             )
+            return asked
         if envelope.kind == FANOUT:
             return Publication(envelope.id, exchange, "", body, lasting=False)
         return Publication(envelope.id, exchange, key, body, queue=self._topology.queue(target))
 
     def _send(self, envelope: Envelope, pending: Pending | None, publication: Publication) -> None:
         if pending is not None and envelope.kind == CALL:
-            self._replies.expect(envelope.id, pending, envelope.target, envelope.expires)
+            self._replies.expect(publication, pending, envelope.target, envelope.expires)
         self._publisher.send(publication)
 
-    def _call_sent(self, id: str, end: End, error: CelajeError | None) -> None:
+    def _call_sent(self, call: Publication, end: End, error: CelajeError | None) -> None:
         if end in (End.CONFIRMED, End.EXPIRED):
             # The caller's own clock ends it.
             return
-        pending = self._replies.forget(id)
+        pending = self._replies.forget(call.id)
         if pending is None:
             return
         if end in (End.NOBODY, End.UNROUTABLE):
-            pending.fail(Ending.NOBODY)
+            if call.repeated:
+                # Somebody may have had it the first time.
+                pending.fail(Ending.LOST, "the broker went away with it")
+            else:
+                pending.fail(Ending.NOBODY)
         elif error is not None:
             pending.resolve(Outcome(error=error.to_dict()))
 

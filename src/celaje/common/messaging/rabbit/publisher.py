@@ -10,7 +10,7 @@ import enum
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import amqp
@@ -48,8 +48,8 @@ class End(enum.Enum):
 class Publication:
     """One message on its way. `queue`: made when the message reaches none. `heard`: only sent when somebody
     listens there. `expires` (naive UTC): not sent after it; `stale_at` (monotonic): not worth sending after
-    it. `once`: not sent again. `done(end, error)` is called on the link's thread; without it `wait` waits for
-    the end."""
+    it. `once`: not sent again. `repeated`: a broker had it once already. `done(end, error)` is called on the
+    link's thread; without it `wait` waits for the end."""
 
     __slots__ = (
         "_condition",
@@ -67,6 +67,7 @@ class Publication:
         "mandatory",
         "once",
         "queue",
+        "repeated",
         "returned",
         "sent",
         "stale_at",
@@ -99,6 +100,7 @@ class Publication:
         self.lasting = lasting
         self.done = done
         self.attempts = 0
+        self.repeated = False
         self.returned = False
         self.sent = 0.0
         self.stale_at: float | None = None
@@ -141,6 +143,8 @@ class Publisher:
         self._tag = 0
         self._closed = False
         self.link: Link | None = None
+        # What a broker that was away may have lost, to be sent once more on a new connection.
+        self.unheard: Callable[[], Iterable[Publication]] = tuple
 
     def send(self, publication: Publication) -> None:
         """Hand in; any thread."""
@@ -185,6 +189,11 @@ class Publisher:
         oldest = clock.monotonic() - _REPLY_AGE
         self._waiting.extendleft(reply for reply in reversed(self._replies) if reply.sent > oldest)
         self._replies.clear()
+        for call in self.unheard():
+            call.repeated, call.end = True, None
+            # Who takes calls may be connecting anew as well.
+            call.heard = None
+            self._waiting.append(call)
 
     def work(self) -> None:
         now = None

@@ -13,7 +13,7 @@ from celaje.common import clock
 from celaje.common.messaging.errors import MessagingError
 from celaje.common.messaging.pending import Ending, Pending
 from celaje.common.messaging.rabbit import wire
-from celaje.common.messaging.rabbit.publisher import Publisher
+from celaje.common.messaging.rabbit.publisher import End, Publication, Publisher
 from celaje.common.messaging.rabbit.topology import Queue
 from celaje.common.messaging.target import Target
 
@@ -23,6 +23,7 @@ _SWEEP = 5.0
 
 class Expected(NamedTuple):
     pending: Pending
+    publication: Publication
     target: Target
     expires: datetime.datetime | None
 
@@ -37,10 +38,25 @@ class Replies:
         # Until the queue is there a reply has nowhere to go.
         self.ready = threading.Event()
 
-    def expect(self, id: str, pending: Pending, target: Target, expires: datetime.datetime | None) -> None:
-        self._expected[id] = Expected(pending, target, expires)
+    def expect(
+        self,
+        publication: Publication,
+        pending: Pending,
+        target: Target,
+        expires: datetime.datetime | None,
+    ) -> None:
+        self._expected[publication.id] = Expected(pending, publication, target, expires)
         if self._closed:
             self.close()
+
+    def unheard(self) -> list[Publication]:
+        """Calls that a broker has taken and nobody was heard to begin: if the broker went they may be gone
+        with it. Receivers know by the identifier what they have had already."""
+        return [
+            expected.publication
+            for expected in list(self._expected.values())
+            if expected.publication.end is End.CONFIRMED and not expected.pending.begun
+        ]
 
     def forget(self, id: str) -> Pending | None:
         expected = self._expected.pop(id, None)
