@@ -172,6 +172,8 @@ class _Reader:
     def _item(self, kind: str, node: ast.Call, scope: "_Scope", when: list[str]) -> Item:
         first = node.args[0] if node.args else None
         if kind in ("checkpoint", "wait"):
+            if isinstance(first, ast.Call):  # a name made for this run, from a row's id
+                return Item(kind, _words(first.func), when=list(when))
             name = first.value if isinstance(first, ast.Constant) else scope.resolve(_words(first))
             if not isinstance(name, str):
                 raise Unreadable(f"{self._flow}: which {kind} is {_words(first)}?")

@@ -7,6 +7,7 @@ _DEADLINES = {
     "server_delete_deadline": (1800, "delete a server with its ports, volumes and allocations"),
     "server_action_deadline": (600, "start, stop, reboot, pause, suspend ... a server"),
     "server_attach_deadline": (300, "attach, detach or extend a volume, plug or unplug a port"),
+    "server_copy_volume_deadline": (3600, "copy an attached volume for the volume service"),
     "node_publish_deadline": (86400, "tell placement what a hypervisor has"),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from celaje.common.messaging import Messages, call, cast, fanout
 from celaje.common.service import ConductorMessages
-from celaje.compute.drivers.base import Server
+from celaje.compute.drivers.base import Server, VolumeCopy
 
 
 class ComputeConductorMessages(ConductorMessages):
@@ -109,6 +109,10 @@ class ComputeWorkerMessages(Messages):
     @call()
     def extend_volume(self, server: Server, block_device: dict[str, Any], new_size: int) -> None:
         """Show the guest a plugged volume's new size, in GiB."""
+
+    @call(timeout="long_rpc_timeout")
+    def copy_volume(self, server: Server, block_device: dict[str, Any], copy: VolumeCopy) -> None:
+        """Copy a plugged volume as it is at one moment, while the guest goes on."""
 
     @call()
     def attach_interface(self, server: Server, port: dict[str, Any]) -> None:

@@ -10,10 +10,19 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from celaje.common import clock
 from celaje.common.fences import Fences
 from celaje.common.messaging.client import Client
 from celaje.common.trail import watched
-from celaje.compute.drivers.base import ComputeDriver, Flavor, ImageSource, PowerState, Server, UnknownServer
+from celaje.compute.drivers.base import (
+    ComputeDriver,
+    Flavor,
+    ImageSource,
+    PowerState,
+    Server,
+    UnknownServer,
+    VolumeCopy,
+)
 from celaje.compute.drivers.metadata import metadata_files
 from celaje.compute.rpc import ComputeWorkerMessages
 
@@ -23,6 +32,9 @@ Body = dict[str, Any]
 
 # A complete list of guests is told at start and at every so many looks.
 _COMPLETE_EVERY = 6
+
+# Seconds between two looks at a volume that is being copied: at first, and at most.
+_COPY_LOOK, _COPY_LOOK_LONGEST = 0.05, 2.0
 
 
 class ComputeWorker:
@@ -116,6 +128,19 @@ class ComputeWorker:
     def extend_volume(self, server: Server, block_device: Body, new_size: int) -> None:
         with self._fences.step(server["uuid"]):
             self._driver.extend_volume(server, block_device["connection_info"], new_size << 30)
+
+    def copy_volume(self, server: Server, block_device: Body, copy: VolumeCopy) -> None:
+        connection = block_device["connection_info"]
+        with self._fences.step(server["uuid"]):
+            self._driver.begin_copy(server, connection, copy)
+        pause = _COPY_LOOK
+        while True:
+            # The server is held only for each look: its other operations go on meanwhile.
+            with self._fences.step(server["uuid"]):
+                if self._driver.copy_is_done(server, connection, copy):
+                    return
+            clock.sleep(pause)
+            pause = min(2 * pause, _COPY_LOOK_LONGEST)
 
     def attach_interface(self, server: Server, port: Body) -> None:
         with self._fences.step(server["uuid"]):

@@ -238,6 +238,12 @@ class ExtendFailed(errors.CelajeError):
     text = "The compute service could not extend volume {volume_id}."
 
 
+class CopyFailed(errors.CelajeError):
+    """The compute service, which holds the volume open, could not copy it."""
+
+    text = "The compute service could not copy the attached volume {volume_id}."
+
+
 class AttachmentFailed(errors.CelajeError):
     """The back end could not do it: 500, with the cause in words."""
 

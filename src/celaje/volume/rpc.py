@@ -97,6 +97,16 @@ class VolumeWorkerMessages(Messages):
         """Raises NotImplementedHere for an attached volume that the driver cannot copy meanwhile."""
         raise NotImplementedError
 
+    @call(timeout="rpc_response_timeout")
+    def prepare_copy(self, volume: Row, copy_id: str) -> Row | None:
+        """Where the host that has the volume open is to copy it to: {"file", "format"}; None when the back
+        end reads an attached volume by itself. Raises NotImplementedHere when neither can."""
+        raise NotImplementedError
+
+    @call(timeout="rpc_response_timeout")
+    def discard_copy(self, volume: Row, copy_id: str) -> None:
+        """Nothing happens when it is gone."""
+
     @call(timeout="volume_worker_timeout")
     def delete_snapshot(self, snapshot: Row) -> None:
         """Nothing happens when it is gone."""

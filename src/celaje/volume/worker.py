@@ -95,11 +95,23 @@ class Worker:
 
     def create_snapshot(self, snapshot: Row, attached: bool) -> Row:
         with self._fences.step(snapshot["volume_id"]):
-            if attached and not self._driver.copies_attached:
+            by_itself = self._driver.copies_attached or self._driver.copies_attached_through_host
+            if attached and not by_itself:
                 raise NotImplementedHere(
                     f"{self._driver.backend_name} cannot take a snapshot of a volume that is attached."
                 )
             return self._driver.create_snapshot(snapshot)
+
+    def prepare_copy(self, volume: Row, copy_id: str) -> Row | None:
+        with self._fences.step(volume["id"]):
+            if self._driver.copies_attached:
+                return None
+            return self._driver.prepare_copy(volume, copy_id)
+
+    def discard_copy(self, volume: Row, copy_id: str) -> None:
+        with self._fences.step(volume["id"]):
+            if self._driver.copies_attached_through_host:
+                self._driver.discard_copy(copy_id)
 
     def delete_snapshot(self, snapshot: Row) -> None:
         with self._fences.step(snapshot["volume_id"]):

@@ -100,6 +100,14 @@ class Flows:
             return newest
         return self.table.known(name, self.conductors(tx))
 
+    def submitted(self, tx: Transaction, name: str, resource: tuple[str, str]) -> str | None:
+        """The flow that this same request submitted for the resource, when its answer was lost and it comes
+        again: a service that calls another repeats its step."""
+        request = context.current()
+        asked = request.global_request_id or request.request_id
+        row = self.statements.submitted.one(tx, called=name, kind=resource[0], of=resource[1], asked=asked)
+        return row["id"] if row else None
+
     def seconds(self, deadline: str | float) -> float:
         if isinstance(deadline, str):
             if self._deadline_of is None:

@@ -152,6 +152,21 @@ class Statements:
         )
 
     @cached_property
+    def submitted(self) -> Prepared:
+        """`called`, `kind`, `of`, `asked`"""
+        columns = self._flows.c
+        return Prepared(
+            select(columns.id)
+            .where(
+                columns.resource_id == bindparam("of"),
+                columns.resource_type == bindparam("kind"),
+                columns.name == bindparam("called"),
+                columns.global_request_id == bindparam("asked"),
+            )
+            .limit(1)
+        )
+
+    @cached_property
     def signal(self) -> Prepared:
         """`row`, `called`"""
         columns = self._signals.c

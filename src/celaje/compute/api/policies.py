@@ -136,7 +136,10 @@ _BY_CHECK: dict[str, tuple[str, ...]] = {
         "os-volumes-attachments:swap",
         "server-topology:host:index",
     ),
-    "rule:service_api or rule:context_is_admin": ("os-server-external-events:create",),
+    "rule:service_api or rule:context_is_admin": (
+        "os-server-external-events:create",
+        "os-assisted-volume-snapshots:create",
+    ),
 }
 
 # These say more than who may try: a value that a default-open rule guards is shown or taken only so.

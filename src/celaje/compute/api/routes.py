@@ -8,6 +8,7 @@ from typing import Any
 
 from celaje.common.wsgi import Route
 from celaje.compute.api import (
+    assisted_volume_snapshots,
     external_events,
     instance_actions,
     interfaces,
@@ -204,6 +205,14 @@ ROUTES: list[Route] = [
             schema=schema,
         )
         for since, until, schema in schemas.ranges((51, 76, 82, 93), parts.events)
+    ),
+    Route(
+        "POST",
+        "/v2.1/os-assisted-volume-snapshots",
+        f"{_P}os-assisted-volume-snapshots:create",
+        assisted_volume_snapshots.create,
+        200,
+        schema=parts.ASSISTED_SNAPSHOT,
     ),
     *RESOURCE_ROUTES,
 ]

@@ -77,6 +77,30 @@ def interface(minor: int) -> dict[str, Any]:
     }
 
 
+ASSISTED_SNAPSHOT = p.wrapped(
+    "snapshot",
+    {
+        "type": "object",
+        "properties": {
+            "volume_id": p.UUID,
+            "create_info": {
+                "type": "object",
+                "properties": {
+                    "id": p.UUID,
+                    "snapshot_id": p.UUID,
+                    "type": {"type": "string", "enum": ["qcow2", "raw"]},
+                    "new_file": {"type": "string", "minLength": 1, "maxLength": 255},
+                },
+                "required": ["snapshot_id", "type", "new_file"],
+                "additionalProperties": False,
+            },
+        },
+        "required": ["volume_id", "create_info"],
+        "additionalProperties": False,
+    },
+)
+
+
 def events(minor: int) -> dict[str, Any]:
     names = ["network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted"]
     for since, name in (

@@ -2,6 +2,7 @@
 
 from celaje.compute.conductor.attach_interface import attach_interface, detach_interface
 from celaje.compute.conductor.attach_volume import attach_volume
+from celaje.compute.conductor.copy_volume import copy_volume
 from celaje.compute.conductor.create_server import create_server
 from celaje.compute.conductor.delete_server import delete_server
 from celaje.compute.conductor.detach_volume import detach_volume
@@ -16,6 +17,7 @@ FLOWS = [
     attach_volume,
     detach_volume,
     extend_volume,
+    copy_volume,
     attach_interface,
     detach_interface,
     publish_nodes,

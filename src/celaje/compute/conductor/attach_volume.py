@@ -28,7 +28,8 @@ def attach_volume(run: Run, server: Body, worker: str, connector: Body, device: 
     run.undo(volumes.delete_attachments_of, volume_id, server["uuid"])
     attachment = run.step(volumes.create_attachment, volume_id, server["uuid"])
     run.checkpoint("reserved")
-    connected = run.step(volumes.update_attachment, attachment["id"], connector)
+    told = {**connector, "mountpoint": device["device_name"]}
+    connected = run.step(volumes.update_attachment, attachment["id"], told)
     plug = {
         "volume_id": volume_id,
         "connection_info": with_volume_id(connected["connection_info"], volume_id),

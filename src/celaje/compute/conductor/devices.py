@@ -41,7 +41,8 @@ def connect_volume(run: Run, server: Body, device: Body, host: Body) -> Body:
     connector = run.write(_connector, host["host"], host["node"])
     run.undo(volumes.delete_attachments_of, device["volume_id"], server["uuid"])
     attachment = run.step(volumes.create_attachment, device["volume_id"], server["uuid"])
-    connected = run.step(volumes.update_attachment, attachment["id"], connector)
+    told = {**connector, "mountpoint": device["device_name"]}
+    connected = run.step(volumes.update_attachment, attachment["id"], told)
     return {
         **device,
         "attachment_id": attachment["id"],

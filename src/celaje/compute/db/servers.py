@@ -110,6 +110,18 @@ def device_of_volume(tx: Transaction, server_id: str, volume_id: str) -> Row | N
     )
 
 
+def attached_device(tx: Transaction, volume_id: str) -> tuple[Row, Row] | None:
+    """A server that has the volume plugged, and the device."""
+    device = fetch_one(
+        tx,
+        select(BLOCK_DEVICES).where(
+            BLOCK_DEVICES.c.volume_id == volume_id, BLOCK_DEVICES.c.state == "attached"
+        ),
+    )
+    server = get(tx, device["server_id"]) if device else None
+    return (server, device) if device and server else None
+
+
 def add_device(tx: Transaction, row: Row) -> bool:
     """False when the server has that volume already."""
     try:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NotRequired, TypedDict
 
-from celaje.common.errors import DriverError, NotFound
+from celaje.common.errors import DriverError, NotFound, NotImplementedHere
 
 
 class PowerState(enum.IntEnum):
@@ -99,6 +99,15 @@ BlockDevice = Mapping[str, Any]
 
 ConnectionInfo = Mapping[str, Any]
 """{"driver_volume_type", "data"}, as the volume service answers it"""
+
+
+class VolumeCopy(TypedDict):
+    """Where a plugged volume is copied to: the `file` `copy-ID.FORMAT` beside its own, there and empty."""
+
+    id: str
+    file: str
+    format: str
+
 
 ConfigDrive = Mapping[str, bytes]
 """Paths such as `openstack/latest/meta_data.json` and their content; see `metadata.py`."""
@@ -225,6 +234,14 @@ class ComputeDriver(ABC):
     @abstractmethod
     def extend_volume(self, server: Server, connection_info: ConnectionInfo, new_size_bytes: int) -> None:
         """Show the guest a plugged volume's new size. Never shrinks."""
+
+    def begin_copy(self, server: Server, connection_info: ConnectionInfo, copy: VolumeCopy) -> None:
+        """Begin to copy a plugged volume as it is now, while the guest goes on. Begun already: nothing."""
+        raise NotImplementedHere(f"The driver {self.name} cannot copy an attached volume.")
+
+    def copy_is_done(self, server: Server, connection_info: ConnectionInfo, copy: VolumeCopy) -> bool:
+        """Asked until it is. DriverError when the copy came to nothing."""
+        raise NotImplementedHere(f"The driver {self.name} cannot copy an attached volume.")
 
     @abstractmethod
     def attach_interface(self, server: Server, port: Port) -> None: ...

@@ -194,6 +194,7 @@ def create(request: Request) -> Row:
                 "volume": volumes.for_driver(volume),
                 "snapshot": snapshots.for_driver(snapshot, volume) if snapshot else None,
                 "parent": backups.for_worker(parent) if parent else None,
+                "attached": snapshot is None and volume["status"] == "in-use",
             },
         )
         backups.insert(tx, row)

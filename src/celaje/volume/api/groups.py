@@ -311,7 +311,8 @@ def _copying(tx: Transaction, volume: Row, parent: Row) -> Row:
     if snapshot is not None:
         source = {"kind": "snapshot", "snapshot": snapshots.for_driver(snapshot, origin)}
     else:
-        source = {"kind": "volume", "volume": volumes.for_driver(origin)}
+        attached = origin["status"] == "in-use"
+        source = {"kind": "volume", "volume": volumes.for_driver(origin), "attached": attached}
     return {
         "volume_id": volume["id"],
         "request": {

@@ -9,7 +9,8 @@ from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import listing, lookup, schemas
 from celaje.volume.api.volume_view import moment
-from celaje.volume.db import snapshots, types, volumes
+from celaje.volume.conductor.still_copy import asks_host, copied
+from celaje.volume.db import backups, snapshots, types, volumes
 from celaje.volume.db.tables import SNAPSHOTS
 from celaje.volume.states import SNAPSHOTS as STATES
 
@@ -258,11 +259,17 @@ def _delete(request: Request, snapshot_id: str, *, force: bool) -> Response:
 
 def update_status(request: Request, snapshot_id: str) -> Response:
     """What somebody else's part in making or deleting a snapshot has come to. One that a flow of ours holds
-    is brought to its end by that flow."""
+    is brought to its end by that flow, which waits for this word of the host that copies the
+    volume. What it copies for a backup, a clone or an image goes by the id of that backup or volume."""
     asked = request.body["os-update_snapshot_status"]
     status = asked["status"]
 
     def unit(tx: Transaction) -> None:
+        waiting = _flow_of(tx, request, snapshot_id)
+        if waiting is not None and status in _REPORTED["creating"]:
+            answer = {"error": status == "error"}
+            request.service.flows.signal(tx, waiting, copied(snapshot_id), answer)
+            return
         row = lookup.snapshot(request, tx, snapshot_id)
         if row["status"] not in _REPORTED:
             raise Invalid(f"Snapshot status {row['status']} not allowed for update_snapshot_status")
@@ -277,6 +284,13 @@ def update_status(request: Request, snapshot_id: str) -> Response:
 
     request.service.database.write(unit)
     return Response(status=202)
+
+
+def _flow_of(tx: Transaction, request: Request, copy_id: str) -> str | None:
+    """The flow that waits for a host's copy of that name."""
+    row = snapshots.get(tx, copy_id) or volumes.get(tx, copy_id) or backups.get(tx, copy_id)
+    flow_id = row["flow_id"] if row else None
+    return flow_id if flow_id and asks_host(request.service.flows.steps(tx, flow_id)) else None
 
 
 def reset_status(request: Request, snapshot_id: str) -> Response:

@@ -187,7 +187,8 @@ class _Wish:
                     reason="Originating volume status must be one of 'available', 'in-use' values, it is "
                     f"'{volume['status']}'."
                 )
-            return {"kind": "volume", "volume": volumes.for_driver(volume)}, volume
+            attached = volume["status"] == "in-use"
+            return {"kind": "volume", "volume": volumes.for_driver(volume), "attached": attached}, volume
         if self.image:
             return {"kind": "image", "image": {"id": self.image["id"]}}, None
         return {"kind": "empty"}, None

@@ -6,6 +6,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import attachments, messages
 from celaje.volume.db.tables import BACKUPS, SNAPSHOTS
 from celaje.volume.states import BACKUPS as STATES
@@ -34,11 +35,16 @@ def creation_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 
 @flow("backup.create", deadline="backup_create_deadline", way_out=creation_failed)
-def create_backup(run: Run, backup: Row, volume: Row, snapshot: Row | None, parent: Row | None) -> None:
+def create_backup(
+    run: Run, backup: Row, volume: Row, snapshot: Row | None, parent: Row | None, *, attached: bool
+) -> None:
     """`volume` is backing-up, or `snapshot` if the data is one's."""
     worker = run.conductor.worker_of(volume)
     run.undo(worker.delete_backup, backup=backup)
-    kept = run.step(worker.create_backup, volume=volume, snapshot=snapshot, backup=backup, parent=parent)
+    copy = hold_still(run, volume, backup["id"]) if attached else None
+    source = {**volume, "copy_id": copy}
+    kept = run.step(worker.create_backup, volume=source, snapshot=snapshot, backup=backup, parent=parent)
+    let_go(run, volume, copy)
     run.done(backup_made, run.id, backup["id"], {"volume": volume, "snapshot": snapshot}, kept)
 
 

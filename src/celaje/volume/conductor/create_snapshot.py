@@ -6,6 +6,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import messages
 from celaje.volume.db.tables import SNAPSHOTS
 from celaje.volume.states import SNAPSHOTS as STATES
@@ -25,7 +26,9 @@ def creation_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 def create_snapshot(run: Run, snapshot: Row, volume: Row, attached: bool) -> None:
     worker = run.conductor.worker_of(volume)
     run.undo(worker.delete_snapshot, snapshot=snapshot)
-    kept = run.step(worker.create_snapshot, snapshot=snapshot, attached=attached)
+    copy = hold_still(run, volume, snapshot["row_id"]) if attached else None
+    kept = run.step(worker.create_snapshot, snapshot={**snapshot, "copy_id": copy}, attached=attached)
+    let_go(run, volume, copy)
     run.done(snapshot_made, snapshot["row_id"], run.id, kept)
 
 

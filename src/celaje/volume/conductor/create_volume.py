@@ -9,6 +9,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import backends, backups, messages, volumes
 from celaje.volume.db.tables import FLOWS, VOLUMES
 from celaje.volume.states import VOLUMES as STATES
@@ -95,13 +96,23 @@ def _create(run: Run, worker: Any, volume: Row, source: Row) -> Row:
         case "snapshot":
             return run.step(worker.create_volume_from_snapshot, volume=volume, snapshot=source["snapshot"])
         case "volume":
-            return run.step(worker.create_cloned_volume, volume=volume, source=source["volume"])
+            return clone(run, volume, source)
         case "backup":
             kept = run.step(worker.create_volume, volume=volume)
             run.step(worker.restore_backup, volume=volume, backup=source["backup"])
             return kept
         case _:
             return run.step(worker.create_volume, volume=volume)
+
+
+def clone(run: Run, volume: Row, source: Row) -> Row:
+    """`source`: {"volume", "attached"}."""
+    origin = source["volume"]
+    copy = hold_still(run, origin, volume["id"]) if source["attached"] else None
+    worker = run.conductor.worker_of(volume)
+    kept = run.step(worker.create_cloned_volume, volume=volume, source={**origin, "copy_id": copy})
+    let_go(run, origin, copy)
+    return kept
 
 
 def claim_backend(tx: Transaction, volume_id: str, flow_id: str, decision: Row) -> Row:

@@ -8,6 +8,7 @@ from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.volume.conductor.create_snapshot import snapshot_made
 from celaje.volume.conductor.delete_volume import remove_snapshot
+from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import groups, messages
 from celaje.volume.db.tables import GROUP_SNAPSHOTS, SNAPSHOTS
 from celaje.volume.states import GROUP_SNAPSHOTS as GROUP_STATES
@@ -42,7 +43,10 @@ def create_group_snapshot(run: Run, group_snapshot_id: str, snapshots: list[Row]
         snapshot = each["snapshot"]
         worker = run.conductor.worker_of(each["volume"])
         run.undo(worker.delete_snapshot, snapshot=snapshot)
-        kept = run.step(worker.create_snapshot, snapshot=snapshot, attached=each["attached"])
+        attached, volume = each["attached"], each["volume"]
+        copy = hold_still(run, volume, snapshot["row_id"]) if attached else None
+        kept = run.step(worker.create_snapshot, snapshot={**snapshot, "copy_id": copy}, attached=attached)
+        let_go(run, volume, copy)
         made.append((snapshot["row_id"], kept))
     run.done(group_snapshot_made, group_snapshot_id, run.id, made)
 

@@ -10,7 +10,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
-from celaje.volume.conductor.create_volume import claim_backend
+from celaje.volume.conductor.create_volume import claim_backend, clone
 from celaje.volume.conductor.delete_volume import remove_volume
 from celaje.volume.db import groups, messages
 from celaje.volume.db.tables import GROUPS, VOLUMES
@@ -92,7 +92,7 @@ def create_group_from_source(run: Run, group_id: str, copies: list[Row]) -> None
         if source["kind"] == "snapshot":
             kept = run.step(worker.create_volume_from_snapshot, volume=volume, snapshot=source["snapshot"])
         else:
-            kept = run.step(worker.create_cloned_volume, volume=volume, source=source["volume"])
+            kept = clone(run, volume, source)
         made.append({"id": volume["id"], "kept": kept})
     run.done(group_copied, group_id, run.id, made)
 

@@ -8,6 +8,7 @@ from typing import Any
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import attachments, messages
 
 Row = dict[str, Any]
@@ -32,7 +33,10 @@ def upload_volume(run: Run, volume: Row, image: Row, protected: bool) -> None:
     run.step(mine.create, image)
     run.checkpoint(REGISTERED)
     carried = {"id": image["id"], "disk_format": image["disk_format"]}
-    run.step(conductor.worker_of(volume).upload_volume, volume=volume, image=carried)
+    copy = hold_still(run, volume, volume["id"]) if back_to == "in-use" else None
+    source = {**volume, "copy_id": copy}
+    run.step(conductor.worker_of(volume).upload_volume, volume=source, image=carried)
+    let_go(run, volume, copy)
     if protected:
         change = {"op": "replace", "path": "/protected", "value": True}
         run.step(ours.update, image["id"], [change])

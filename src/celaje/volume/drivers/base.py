@@ -117,6 +117,8 @@ class VolumeDriver:
     extends_attached_through_host: ClassVar[bool] = False
     #: `create_snapshot` and `create_cloned_volume` are right while a guest writes.
     copies_attached: ClassVar[bool] = False
+    #: They are not, but the host that has the volume open can copy it: see `prepare_copy`.
+    copies_attached_through_host: ClassVar[bool] = False
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         """configuration: the option group where `options` are registered. backend: its name (the part
@@ -205,6 +207,17 @@ class VolumeDriver:
     def replace_content(self, volume: Volume, write: Callable[[Path], Any]) -> None:
         """Give a volume that nobody has open the content that `write` puts into a raw file of the volume's
         size, empty before: all of it, or when it fails none. VolumeMissing, VolumeInUse."""
+        raise NotImplementedError
+
+    def prepare_copy(self, volume: Volume, copy_id: str) -> dict[str, Any] | None:
+        """For a volume that a guest writes to: an empty file beside it, {"file": its name, "format"}, which
+        the guest's host fills with the volume's content of one moment. Operations that read the volume and
+        get "copy_id" with it (or with the snapshot to make) then read that file. None when there is no need.
+        VolumeMissing."""
+        raise errors.NotImplementedHere(f"{self.backend_name} cannot copy a volume that is attached.")
+
+    def discard_copy(self, copy_id: str) -> None:
+        """Nothing happens when it is gone."""
         raise NotImplementedError
 
     def list_volumes(self) -> list[dict[str, Any]]:

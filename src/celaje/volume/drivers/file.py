@@ -43,7 +43,7 @@ OPTIONS = [
 
 RESIZE_TIMEOUT = 60
 FORMATS = ("qcow2", "raw")
-VOLUME, SNAPSHOT = "volume", "snapshot"
+VOLUME, SNAPSHOT, COPY = "volume", "snapshot", "copy"
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -51,6 +51,7 @@ class FileDriver(base.VolumeDriver):
     options: ClassVar[list[cfg.Opt]] = OPTIONS
     protocol = "file"
     extends_attached_through_host = True
+    copies_attached_through_host = True
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         super().__init__(configuration, backend=backend, host=host)
@@ -88,11 +89,7 @@ class FileDriver(base.VolumeDriver):
         size = volume["size"] * base.GIB
 
         def write(partial: Path) -> None:
-            if self._format == "qcow2":
-                partial.write_bytes(disk_format.empty_qcow2(size))
-            else:
-                with open(partial, "wb") as file:
-                    file.truncate(size)
+            write_empty(partial, self._format, size)
 
         return self._make(VOLUME, base.data_id(volume), self._format, write)
 
@@ -122,7 +119,7 @@ class FileDriver(base.VolumeDriver):
         if self._find(VOLUME, base.data_id(volume)) is not None:
             return self._location(VOLUME, base.data_id(volume))
         path = self._existing(base.data_id(source))
-        return self._copy_volume(volume, path, base.data_id(source))
+        return self._copy_volume(volume, path, base.data_id(source), source.get("copy_id"))
 
     def delete_volume(self, volume: base.Volume) -> None:
         self._remove(VOLUME, base.data_id(volume))
@@ -144,9 +141,11 @@ class FileDriver(base.VolumeDriver):
             return self._location(SNAPSHOT, identifier)
         volume_id = base.source_id(snapshot)
         source = self._existing(volume_id)
-        return self._make(
-            SNAPSHOT, identifier, format_of(source), lambda partial: self._take(volume_id, source, partial)
-        )
+
+        def write(partial: Path) -> None:
+            self._take(volume_id, source, partial, snapshot.get("copy_id"))
+
+        return self._make(SNAPSHOT, identifier, format_of(source), write)
 
     def delete_snapshot(self, snapshot: base.Snapshot) -> None:
         self._remove(SNAPSHOT, base.checked(snapshot["id"]))
@@ -198,14 +197,17 @@ class FileDriver(base.VolumeDriver):
         with (
             self._told_as_full(),
             local_files.partial(target.parent, target.name) as partial,
-            self.still(identifier, source) as held,
+            self.still(identifier, source, volume.get("copy_id")) as held,
         ):
             self._convert(held, format_of(source), partial, form)
             partial.replace(target)
 
     @contextlib.contextmanager
-    def still(self, identifier: str, path: Path) -> Iterator[Path]:
+    def still(self, identifier: str, path: Path, copy_id: str | None = None) -> Iterator[Path]:
         """The volume's file, or a copy of it as it is now if a guest writes to it. VolumeInUse."""
+        if copy_id is not None:
+            yield self._copy_of(copy_id, identifier)
+            return
         if not self.is_written(identifier, path):
             yield path
             return
@@ -218,7 +220,7 @@ class FileDriver(base.VolumeDriver):
         identifier = base.data_id(volume)
         if snapshot is None:
             source = self._existing(identifier)
-            opened: Any = self.still(identifier, source)
+            opened: Any = self.still(identifier, source, volume.get("copy_id"))
         else:
             found = self._find(SNAPSHOT, base.checked(snapshot["id"]))
             if found is None:
@@ -250,13 +252,28 @@ class FileDriver(base.VolumeDriver):
                 fresh.replace(path)
         local_files.flush(self._folder)
 
+    def prepare_copy(self, volume: base.Volume, copy_id: str) -> dict[str, Any] | None:
+        path = self._existing(base.data_id(volume))
+        copy = self._find(COPY, base.checked(copy_id))
+        if copy is None:
+            if not self.is_written(base.data_id(volume), path):
+                return None
+            form, size = format_of(path), virtual_size(path)
+            self._make(COPY, copy_id, form, lambda partial: write_empty(partial, form, size))
+        return {"file": f"{COPY}-{copy_id}.{format_of(path)}", "format": format_of(path)}
+
+    def discard_copy(self, copy_id: str) -> None:
+        self._remove(COPY, base.checked(copy_id))
+
     def list_volumes(self) -> list[dict[str, Any]]:
         return self._list(VOLUME)
 
     def list_snapshots(self) -> list[dict[str, Any]]:
         return self._list(SNAPSHOT)
 
-    def _copy_volume(self, volume: base.Volume, source: Path, of: str | None) -> dict[str, Any]:
+    def _copy_volume(
+        self, volume: base.Volume, source: Path, of: str | None, copy_id: str | None = None
+    ) -> dict[str, Any]:
         """`of`: the volume that `source` is; None for a snapshot, to which nobody writes."""
         size = virtual_size(source)
         base.refuse_shrinking(volume["id"], size / base.GIB, volume["size"])
@@ -266,7 +283,7 @@ class FileDriver(base.VolumeDriver):
             if of is None:
                 self._copy(source, partial)
             else:
-                self._take(of, source, partial)
+                self._take(of, source, partial, copy_id)
             self._grow(partial, form, size, volume["size"])
 
         return self._make(VOLUME, base.data_id(volume), form, write)
@@ -313,11 +330,20 @@ class FileDriver(base.VolumeDriver):
         """Whether a guest holds the volume open for writing."""
         return local_files.is_open_by_qemu(path, writing=True)
 
-    def _take(self, identifier: str, source: Path, target: Path) -> None:
+    def _take(self, identifier: str, source: Path, target: Path, copy_id: str | None = None) -> None:
         """Copy a volume as it is at one moment. VolumeInUse when a guest writes to it meanwhile."""
+        if copy_id is not None:
+            self._copy(self._copy_of(copy_id, identifier), target)
+            return
         if self.is_written(identifier, source):
             raise base.VolumeInUse(volume_id=identifier)
         self._copy(source, target)
+
+    def _copy_of(self, copy_id: str, volume_id: str) -> Path:
+        path = self._find(COPY, base.checked(copy_id))
+        if path is None:
+            raise errors.DriverError(f"The copy of volume {volume_id} that a host made is gone.")
+        return path
 
     def _copy(self, source: Path, target: Path) -> None:
         local_files.copy(source, target, reflinks=self._reflinks)
@@ -358,6 +384,14 @@ class FileDriver(base.VolumeDriver):
             if "No space left" not in error.message:
                 raise
             raise base.BackendFull(backend=self.backend_name) from error
+
+
+def write_empty(path: Path, form: str, size: int) -> None:
+    if form == "qcow2":
+        path.write_bytes(disk_format.empty_qcow2(size))
+    else:
+        with open(path, "wb") as file:
+            file.truncate(size)
 
 
 def format_of(path: Path) -> str:

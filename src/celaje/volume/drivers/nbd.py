@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from celaje.common import disk_format, errors
+from celaje.common import errors
 from celaje.common.qemu.qmp import QmpError
 from celaje.volume.drivers import base, capacity, file
 from celaje.volume.drivers.storage_daemon import StorageDaemon
@@ -38,6 +38,7 @@ class NbdDriver(file.FileDriver):
     protocol = "nbd"
     extends_attached_through_host = False
     copies_attached = True
+    copies_attached_through_host = False
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         super().__init__(configuration, backend=backend, host=host)
@@ -120,16 +121,12 @@ class NbdDriver(file.FileDriver):
     def is_written(self, identifier: str, path: Path) -> bool:
         return self.daemon.exported(identifier) or super().is_written(identifier, path)
 
-    def _take(self, identifier: str, source: Path, target: Path) -> None:
+    def _take(self, identifier: str, source: Path, target: Path, copy_id: str | None = None) -> None:
         if not self.daemon.exported(identifier):
-            super()._take(identifier, source, target)
+            super()._take(identifier, source, target, copy_id)
             return
         size = file.virtual_size(source)
-        if file.format_of(source) == "qcow2":
-            target.write_bytes(disk_format.empty_qcow2(size))
-        else:
-            with open(target, "wb") as empty:
-                empty.truncate(size)
+        file.write_empty(target, file.format_of(source), size)
         try:
             self.daemon.copy(
                 identifier, target, file.format_of(source), self.configuration.image_conversion_timeout

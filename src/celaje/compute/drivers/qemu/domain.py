@@ -43,6 +43,11 @@ class Disk:
         return f"v{self.volume.replace('-', '')[:26]}" if self.volume else f"own{self.slot}"
 
     @property
+    def stored(self) -> str:
+        """The node with the data as they lie in the file: LUKS is opened above it."""
+        return f"{self.node}-l" if self.luks else self.node
+
+    @property
     def device_id(self) -> str:
         return f"disk-{self.volume or self.slot}"
 

@@ -27,10 +27,11 @@ from celaje.compute.drivers.base import (
     PowerState,
     Server,
     UnknownServer,
+    VolumeCopy,
     free_device,
     volume_id,
 )
-from celaje.compute.drivers.qemu import disks, domain, hotplug, network, volumes
+from celaje.compute.drivers.qemu import block_copy, disks, domain, hotplug, network, volumes
 from celaje.compute.drivers.qemu import host as machine
 from celaje.compute.drivers.qemu.config_drive import write_config_drive
 from celaje.compute.drivers.qemu.domain import CONSOLE, Disk, Domain, Nic
@@ -301,6 +302,14 @@ class QemuDriver(ComputeDriver):
     def extend_volume(self, server: Server, connection_info: ConnectionInfo, new_size_bytes: int) -> None:
         with self._guest(server) as guest:
             hotplug.extend_volume(guest, volume_id(connection_info), new_size_bytes)
+
+    def begin_copy(self, server: Server, connection_info: ConnectionInfo, copy: VolumeCopy) -> None:
+        with self._guest(server) as guest:
+            block_copy.begin(guest, hotplug.plugged(guest, volume_id(connection_info)), copy)
+
+    def copy_is_done(self, server: Server, connection_info: ConnectionInfo, copy: VolumeCopy) -> bool:
+        with self._guest(server) as guest:
+            return block_copy.is_done(guest, hotplug.plugged(guest, volume_id(connection_info)), copy)
 
     def attach_interface(self, server: Server, port: Port) -> None:
         with self._guest(server) as guest:

@@ -10,7 +10,7 @@ from celaje.common import clock
 from celaje.common.errors import DriverError
 from celaje.common.qemu.qmp import QmpClient, QmpError
 from celaje.compute.drivers.base import Port, PowerState, free_device
-from celaje.compute.drivers.qemu import disks, network, volumes
+from celaje.compute.drivers.qemu import block_copy, disks, network, volumes
 from celaje.compute.drivers.qemu.domain import Disk, Nic, port_name
 from celaje.compute.drivers.qemu.guest import Guest
 
@@ -99,16 +99,22 @@ def unplug_volume(guest: Guest, volume: str) -> None:
             f"Volume {volume} is the root disk of server {guest.domain.uuid}; it cannot be detached."
         )
     if guest.require("have a volume detached", PowerState.RUNNING, PowerState.SHUTDOWN) == PowerState.RUNNING:
+        block_copy.abandon(guest, disk)
         with guest.qmp() as qmp:
             remove_device(qmp, disk.device_id, guest.domain.uuid)
             _remove_node(qmp, guest, disk)
     _forget(guest, disk)
 
 
-def extend_volume(guest: Guest, volume: str, size: int) -> None:
+def plugged(guest: Guest, volume: str) -> Disk:
     disk = guest.domain.disk_of(volume)
     if disk is None:
         raise DriverError(f"Volume {volume} is not attached to server {guest.domain.uuid}.")
+    return disk
+
+
+def extend_volume(guest: Guest, volume: str, size: int) -> None:
+    disk = plugged(guest, volume)
     if guest.require("have a volume extended", *PLUGGABLE) == PowerState.SHUTDOWN:
         if not disk.nbd:
             disks.grow(disk.path, disk.format, size)

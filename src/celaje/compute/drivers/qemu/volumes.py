@@ -129,7 +129,7 @@ def node(disk: Any) -> dict[str, Any]:
         below = export_node(disk, f"{disk.node}-f")
         return {**top_node(disk), "file": below}
     if disk.luks:
-        return {**top_node(disk), "file": disks.blockdev(f"{disk.node}-l", disk.path, disk.format)}
+        return {**top_node(disk), "file": disks.blockdev(disk.stored, disk.path, disk.format)}
     return disks.blockdev(disk.node, disk.path, disk.format, disk.read_only)
 
 
