@@ -1,4 +1,4 @@
-"""Snapshots, backups, clones and images of a volume that a server writes to, over volume and compute together.
+"""Snapshots, backups, clones and images of a volume that a server writes to, over volume and compute.
 
 The guest is simulated, but it locks the volume's file as QEMU does, and copies it when it is asked.
 """
@@ -160,7 +160,7 @@ def test_a_copy_that_fails_leaves_nothing(cloud, guests, attached, tmp_path):
 
 def test_a_stopped_server_holds_nothing_open(cloud, guests, attached):
     """Then the back end copies by itself, and compute is not asked."""
-    volumes, compute, server, volume = attached
+    volumes, compute, _, volume = attached
     for file in guests.files.values():
         file.close()
     body = {"snapshot": {"volume_id": volume}}
