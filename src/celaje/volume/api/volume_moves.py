@@ -363,6 +363,7 @@ def upload(request: Request, volume_id: str) -> Row:
             arguments={
                 "image": {**images.properties(row["image_metadata"] or {}), **image},
                 "protected": protected,
+                "attached": row["status"] == "in-use",
             },
         )
         if flow_id is None:

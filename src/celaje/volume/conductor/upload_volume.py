@@ -24,7 +24,7 @@ def upload_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 
 @flow("volume.upload_image", deadline="volume_upload_deadline", way_out=upload_failed)
-def upload_volume(run: Run, volume: Row, image: Row, protected: bool) -> None:
+def upload_volume(run: Run, volume: Row, image: Row, protected: bool, attached: bool) -> None:
     """`image` is what is registered, with its id; it is protected at the end only, so that a failed upload
     can take it back."""
     conductor = run.conductor
@@ -33,7 +33,7 @@ def upload_volume(run: Run, volume: Row, image: Row, protected: bool) -> None:
     run.step(mine.create, image)
     run.checkpoint(REGISTERED)
     carried = {"id": image["id"], "disk_format": image["disk_format"]}
-    copy = hold_still(run, volume, volume["id"]) if back_to == "in-use" else None
+    copy = hold_still(run, volume, volume["id"]) if attached else None
     source = {**volume, "copy_id": copy}
     run.step(conductor.worker_of(volume).upload_volume, volume=source, image=carried)
     let_go(run, volume, copy)
