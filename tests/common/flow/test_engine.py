@@ -8,7 +8,9 @@ import pytest
 from celaje.common import clock, context
 from celaje.common.db.errors import OutcomeUnknown
 from celaje.common.errors import CelajeError, Conflict, NotFound, Unavailable
+from celaje.common.fences import Fences
 from celaje.common.flow import FlowTimeout, flow
+from celaje.common.flow.journal import LAST_UNDO
 from celaje.common.flow.run import UNDO_GRACE
 from celaje.common.messaging.errors import (
     MessagingTimeout,
@@ -74,6 +76,29 @@ def test_a_failure_undoes_in_reverse_and_takes_the_way_out(kitchen, outside):
         k.flows.result(flow_id, 1)
 
 
+def test_one_worker_takes_every_undo_step_at_its_first_try(kitchen, outside):
+    """Its fence lets nothing pass that is older than what it has seen of the flow."""
+    fences, do = Fences(), outside.do
+
+    def fenced(name):
+        work = do(name)
+
+        def step(*args):
+            with fences.step("jar"):
+                return work(*args)
+
+        step.__name__ = name
+        return step
+
+    outside.errors["fill jar"] = [Conflict("the jar leaks")]
+    outside.do = fenced
+    k = kitchen(make)
+    flow_id = k.submit("jar.make", "j1")
+    k.engine.execute(flow_id)
+    assert k.row(flow_id)["state"] == "failed"
+    assert outside.done[-2:] == ["empty jar", "break glass"]
+
+
 def test_an_undo_that_finds_nothing_is_done(kitchen, outside):
     outside.errors["fill jar"] = [Conflict("the jar leaks")]
     outside.errors["empty jar"] = [NotFound("no jar")]
@@ -108,7 +133,7 @@ def test_an_undo_step_that_never_succeeds_is_left_behind_in_the_journal(kitchen,
     virtual.advance(100 + UNDO_GRACE + 1)
     k.engine.execute(flow_id)
     assert k.row(flow_id)["state"] == "failed"
-    assert (10_001, "undo", "empty jar", "error") in k.steps(flow_id)
+    assert (LAST_UNDO - 1, "undo", "empty jar", "error") in k.steps(flow_id)
     assert outside.done[-1] == "break glass"
 
 

@@ -17,8 +17,9 @@ from celaje.common.flow.retention import without_secrets
 from celaje.common.flow.story import Story
 from celaje.common.trail import Hop
 
-# Undo steps are numbered behind all steps, in the order in which they were registered.
-FIRST_UNDO = 10_000
+# Undo steps are numbered behind all steps, and downwards as they are registered: the last one registered runs
+# first, and a worker's fence takes nothing from a flow that it has seen further on.
+FIRST_UNDO, LAST_UNDO = 10_000, 19_999
 
 # The note of a step whose every try found nobody who could begin it: it needs no undo.
 NEVER_BEGUN = "nobody was there to begin it"

@@ -18,7 +18,7 @@ from celaje.common.context import RequestContext, Step
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError, NotFound
 from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, InternalFlowError, Suspended, Unwind
-from celaje.common.flow.journal import FIRST_UNDO, Journal, Row
+from celaje.common.flow.journal import LAST_UNDO, Journal, Row
 from celaje.common.messaging.client import Sender
 from celaje.common.messaging.errors import MessagingTimeout, NoSuchServer, NotTakenUp
 from celaje.common.trail import Hop
@@ -121,12 +121,12 @@ class Run:
         before the step it takes back, since a step that was cut off may have had its effect. It is left out
         where nothing behind it can have been begun."""
         name = describe(call)[0]
-        self._undos.append((self._number, FIRST_UNDO + len(self._undos), name, call, args, kwargs))
+        self._undos.append((self._number, LAST_UNDO - len(self._undos), name, call, args, kwargs))
 
     def undo_write(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """An undo that is SQL of this service's own database."""
         name = getattr(work, "__name__", str(work))
-        self._undos.append((self._number, FIRST_UNDO + len(self._undos), name, _Write(work), args, kwargs))
+        self._undos.append((self._number, LAST_UNDO - len(self._undos), name, _Write(work), args, kwargs))
 
     def checkpoint(self, name: str) -> None:
         """Whoever waits for this checkpoint may go on, once the next step has begun."""
