@@ -1,4 +1,5 @@
-"""One cluster for all tests that leave it as they found it; each kind of database by its own run."""
+"""One cluster for all tests that leave it as they found it; each kind of database, and messages
+without a broker (CELAJE_TEST_TRANSPORT=zmq), by its own run."""
 
 import os
 
@@ -14,7 +15,11 @@ def running_cluster(tmp_path_factory):
     for parent in (folder, *folder.parents[:2]):
         # RabbitMQ and PostgreSQL run as users of their own and reach their folders below it.
         parent.chmod(0o755)
-    cluster = Cluster(folder, os.environ.get("CELAJE_TEST_DATABASE", "postgresql"))
+    cluster = Cluster(
+        folder,
+        os.environ.get("CELAJE_TEST_DATABASE", "postgresql"),
+        transport=os.environ.get("CELAJE_TEST_TRANSPORT", "rabbit"),
+    )
     try:
         yield cluster.begin()
     finally:

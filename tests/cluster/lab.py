@@ -90,12 +90,21 @@ def plan() -> list[Node]:
 
 
 class Cluster:
-    """`kind` of database server. Started once for many tests, or by one that breaks it."""
+    """`kind` of database server, `transport` for the messages: rabbit, or zmq, which needs no server. Started
+    once for many tests, or by one that breaks it."""
 
-    def __init__(self, folder: Path, kind: str = "postgresql", nodes: list[Node] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        kind: str = "postgresql",
+        nodes: list[Node] | None = None,
+        transport: str = "rabbit",
+    ):
         folder.chmod(0o755)
         self.folder = folder
         self.kind = kind
+        self.transport = transport
+        self.meeting_points = [spare_port(), spare_port()]
         self.nodes = {node.name: node for node in nodes or plan()}
         self.ports = {api: spare_port() for api in APIS}
         self.password = "admin-secret"
@@ -120,7 +129,8 @@ class Cluster:
         return self
 
     def start_servers(self) -> None:
-        self.broker = rabbitmq.make(self._folder("rabbitmq"))
+        if self.transport == "rabbit":
+            self.broker = rabbitmq.make(self._folder("rabbitmq"))
         server = DATABASES[self.kind]
         self.database: Running = server.make(self._folder(self.kind))
         engine = sqlalchemy.create_engine(
@@ -161,6 +171,12 @@ class Cluster:
             ]
         return "\n".join(lines) + "\n"
 
+    @property
+    def transport_url(self) -> str:
+        if self.transport == "zmq":
+            return "zmq://" + ",".join(f"127.0.0.1:{port}" for port in self.meeting_points)
+        return f"rabbit://guest:guest@127.0.0.1:{self.broker.port}/main"
+
     def url(self, api: str) -> str:
         return f"http://127.0.0.1:{self.ports[api]}"
 
@@ -177,13 +193,14 @@ class Cluster:
         database = DATABASES[self.kind].url(self.database, "celaje_{service}")
         shared: dict[str, dict[str, Any]] = {
             "DEFAULT": {
-                "transport_url": f"rabbit://guest:guest@127.0.0.1:{self.broker.port}/main",
+                "transport_url": self.transport_url,
                 "rpc_response_timeout": 20,
                 "call_monitor_interval": 1,
                 "call_monitor_timeout": 5,
             },
             "database": {"connection": database, "max_retries": -1, "retry_interval": 1, "max_overflow": 15},
             "oslo_messaging_rabbit": {"rabbit_retry_backoff": 1, "rabbit_interval_max": 2},
+            "oslo_messaging_zmq": {"zmq_target_update": 1, "zmq_target_expire": 5},
             "keystone_authtoken": {"auth_url": self.url("identity")},
             "fernet_tokens": {"key_repository": self.folder / "keys" / "fernet"},
             "service": {"report_interval": 1, "service_down_time": 6},
@@ -289,6 +306,16 @@ class Cluster:
             )  # fmt: skip
         return node
 
+    def reconfigure(self, name: str, settings: dict[str, dict[str, Any]]) -> Node:
+        """End the node and start it with these settings of its own."""
+        node = self.nodes[name]
+        node.settings = settings
+        self.write_configuration()
+        if node.up:
+            assert self.terminate(node) == 0, self.said(node)
+        self.await_up(self.start(node))
+        return node
+
     def await_up(self, node: Node, seconds: float = 90.0) -> None:
         if node.is_api:
             self.until(lambda: self._healthy(node), seconds, f"{node.name}: {self.said(node)}")
@@ -370,7 +397,7 @@ class Cluster:
 
     def revive_servers(self) -> None:
         """What a test that failed in the middle has left dead."""
-        if not alive(self.broker.pid):
+        if self.transport == "rabbit" and not alive(self.broker.pid):
             self.broker = rabbitmq.start(self.folder / "rabbitmq", self.broker.port)
         if not alive(self.database.pid):
             self.database = DATABASES[self.kind].start(self.folder / self.kind, self.database.port)

@@ -24,6 +24,48 @@ def test_work_for_a_back_end_waits_for_its_workers(cluster):
     cluster.until(lambda: sdk.get_volume(kept.id) is None, 60, "the volume's end")
 
 
+def test_work_for_a_worker_gone_for_good_fails_at_its_deadline(cluster):
+    """It waits, every look shows for whom; the operator gives the worker up; the way out frees the volume."""
+    sdk = cluster.sdk()
+    volume = sdk.create_volume(size=1, wait=True)
+    deadline = {"flows": {"volume_extend_deadline": 15}}
+    for name in ("volume-api1", "volume-api2"):
+        cluster.reconfigure(name, deadline)
+    for name in ("volume-worker1", "volume-worker2"):
+        cluster.kill(name)
+    try:
+        sdk.block_storage.extend_volume(volume, 3)
+        files = cluster.files("volume-conductor1")
+
+        def shown() -> str:
+            return cluster.celaje("flow", "list", "--waiting-on", "volume-worker.storage@shared", *files)
+
+        cluster.until(lambda: volume.id in shown(), 14, "the flow list shows it as waiting for the worker")
+        assert sdk.block_storage.get_volume(volume.id).status == "extending"
+        cluster.celaje("service", "disable", "cinder-volume", "storage@shared", *_clouds(cluster))
+        cluster.until(
+            lambda: sdk.block_storage.get_volume(volume.id).status == "error_extending", 60, "its way out"
+        )
+        assert volume.id not in shown()
+        failed = cluster.celaje("flow", "list", "--failed", "--resource", volume.id, *files)
+        assert "volume.extend" in failed
+        # Nothing new goes there.
+        refused = sdk.block_storage.create_volume(size=1)
+        cluster.until(lambda: sdk.block_storage.get_volume(refused.id).status == "error", 60, "a refusal")
+        assert sdk.block_storage.get_volume(volume.id).size == 1
+    finally:
+        for name in ("volume-worker1", "volume-worker2"):
+            cluster.await_up(cluster.start(name))
+        cluster.celaje("service", "enable", "cinder-volume", "storage@shared", *_clouds(cluster))
+        for name in ("volume-api1", "volume-api2"):
+            cluster.reconfigure(name, {})
+    cluster.await_workers()
+    sdk = cluster.sdk()
+    for each in (volume, refused):
+        sdk.block_storage.delete_volume(each.id, force=True)
+        cluster.until(lambda each=each: sdk.get_volume(each.id) is None, 60, "the volume's end")
+
+
 def test_a_server_is_built_when_its_hosts_worker_is_back(cluster, flavor, image, network):
     """Placed just before the host's worker goes: nobody else takes it, and nobody fails it."""
     sdk = cluster.sdk()
