@@ -188,6 +188,80 @@ def test_the_lives_of_a_server_and_a_volume(told):
     assert listener.wait_for("snapshot.create.end")["status"] == "available"
 
 
+def test_what_else_happens_to_volumes(told):
+    """Backups, groups, reverting and retyping by their flows; what the API does at once by itself."""
+    cloud, listener = told
+    volume = cloud.as_user("volume")
+    root = f"/v3/{volume.project_id}"
+    newest = {"OpenStack-API-Version": "volume 3.71"}
+
+    def post(path, body, code=202):
+        return volume.post(f"{root}{path}", body, headers=newest).ok(code)
+
+    made = post("/volumes", {"volume": {"size": 1, "name": "old name"}})["volume"]
+    path = f"{root}/volumes/{made['id']}"
+    status(volume, path, "available")
+    volume.put(path, {"volume": {"name": "new name"}}).ok()
+    listener.wait_for("volume.update.end")
+    assert [p["display_name"] for _, found, _, _, p in listener.heard if found.startswith("volume.up")] == [
+        "old name",
+        "new name",
+    ]
+    assert listener.publishers("volume.update.end") == ["volume.celaje@fake"]
+
+    shot = post("/snapshots", {"snapshot": {"volume_id": made["id"]}})["snapshot"]
+    status(volume, f"{root}/snapshots/{shot['id']}", "available")
+    volume.put(f"{root}/snapshots/{shot['id']}", {"snapshot": {"name": "s"}}).ok()
+    assert listener.wait_for("snapshot.update.end")["display_name"] == "s"
+    post(f"/volumes/{made['id']}/action", {"revert": {"snapshot_id": shot["id"]}})
+    listener.wait_for("volume.revert.end")
+    volume.delete(f"{root}/snapshots/{shot['id']}").ok(202)
+    status(volume, f"{root}/snapshots/{shot['id']}", None)
+
+    backup = post("/backups", {"backup": {"volume_id": made["id"], "name": "b"}})["backup"]
+    assert listener.wait_for("backup.create.end")["backup_id"] == backup["id"]
+    assert listener.wait_for("backup.create.end")["status"] == "available"
+    post(f"/backups/{backup['id']}/restore", {"restore": {"volume_id": made["id"]}})
+    listener.wait_for("backup.restore.end")
+    volume.delete(f"{root}/backups/{backup['id']}").ok(202)
+    assert listener.wait_for("backup.delete.end")["status"] == "deleted"
+
+    offer = post("/volume-transfers", {"transfer": {"volume_id": made["id"]}})["transfer"]
+    assert listener.wait_for("volume.transfer.create.end")["status"] == "awaiting-transfer"
+    volume.delete(f"{root}/volume-transfers/{offer['id']}").ok(202)
+    assert listener.wait_for("volume.transfer.delete.end")["status"] == "available"
+    offer = post("/volume-transfers", {"transfer": {"volume_id": made["id"]}})["transfer"]
+    post(f"/volume-transfers/{offer['id']}/accept", {"accept": {"auth_key": offer["auth_key"]}})
+    listener.wait_for("volume.transfer.accept.end")
+
+    # One that never lay anywhere goes at once, without a flow.
+    kind = volume.post(
+        f"{root}/types",
+        {"volume_type": {"name": "none", "extra_specs": {"volume_backend_name": "none"}}},
+    )
+    assert kind.status == 200
+    nowhere = post("/volumes", {"volume": {"size": 1, "volume_type": "none"}})["volume"]
+    status(volume, f"{root}/volumes/{nowhere['id']}", "error")
+    volume.delete(f"{root}/volumes/{nowhere['id']}").ok(202)
+    assert listener.wait_for("volume.delete.end")["volume_id"] == nowhere["id"]
+    kind = volume.post(f"{root}/types", {"volume_type": {"name": "other"}}).ok()["volume_type"]
+    post(f"/volumes/{made['id']}/action", {"os-retype": {"new_type": "other", "migration_policy": "never"}})
+    assert listener.wait_for("volume.retype")["volume_type"] == kind["id"]
+    assert "volume.retype.start" not in listener.types()
+
+    groups = volume.post(f"{root}/group_types", {"group_type": {"name": "g"}}, headers=newest).ok(202)[
+        "group_type"
+    ]
+    body = {"group": {"group_type": groups["id"], "volume_types": [kind["id"]], "name": "g1"}}
+    group = post("/groups", body)["group"]
+    assert listener.wait_for("group.create.end")["status"] == "available"
+    volume.put(f"{root}/groups/{group['id']}", {"group": {"name": "g2"}}, headers=newest).ok(202)
+    assert listener.wait_for("group.update.end")["name"] == "g2"
+    post(f"/groups/{group['id']}/action", {"delete": {"delete-volumes": False}})
+    assert listener.wait_for("group.delete.end")["status"] == "deleted"
+    assert listener.publishers("group.delete.end")[0].startswith("group.")
+
+
 def test_a_failure_is_told_with_its_cause(told):
     cloud, listener = told
     compute, server_id = server(cloud, availability_zone="nova:nowhere")

@@ -63,6 +63,7 @@ def test_old_and_new_side_by_side(cluster, flavor, image, network, logs, old_aga
     try:
         with Load(cluster, body, volumes=3, servers=1) as load:
             load.await_jobs(2)
+            load.fault()
             before = created(view)
             # The database first; the old code goes on, and starts.
             cluster.celaje("db", "sync", *cluster.files("volume-api1"), program=NEWER)

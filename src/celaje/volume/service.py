@@ -20,6 +20,7 @@ from celaje.volume.db.tables import METADATA, SERVICES
 from celaje.volume.quota import Quotas
 from celaje.volume.rpc import VolumeConductorMessages, VolumeSchedulerMessages, VolumeWorkerMessages
 from celaje.volume.scheduler.scheduler import Scheduler
+from celaje.volume.usage import Changes
 from celaje.volume.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class VolumeService(Service):
 
     def build_api(self) -> Api:
         self.quotas = Quotas(self.conf)
+        self.changes = Changes(self.notifier)
         self.scheduler = self.client(VolumeSchedulerMessages)
         # Of a back end `name@backend`: what the API asks a worker directly.
         self.workers_of = self.client(VolumeWorkerMessages).to

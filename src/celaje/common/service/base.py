@@ -6,7 +6,7 @@ Derived from by each `<service>/service.py`. A process may run all parts (the al
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -102,8 +102,10 @@ class Service:
         """Who tells the outside of this service's flows, if anybody does."""
         return None
 
-    def _publisher(self) -> str:
-        return f"{self.service_type}.{self.ground.host}"
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Tells the outside of what happens here."""
+        return Notifier(self.ground.bus, f"{self.service_type}.{self.ground.host}", self.conf)
 
     def start_scheduler(self) -> None:
         """Make and serve the scheduler, if the service has one."""
@@ -327,7 +329,7 @@ class Service:
             unseal=self._vault.unseal,
         )
         self.conductor.engine = self.engine
-        self.engine.teller = self.build_teller(Notifier(self.ground.bus, self._publisher(), self.conf))
+        self.engine.teller = self.build_teller(self.notifier)
         if self.conductor_messages is None:
             self._flows.nudge = self.engine.nudge
 

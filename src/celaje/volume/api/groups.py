@@ -346,11 +346,12 @@ def update(request: Request, group_id: str) -> Response:
                 reason=f"Cannot update group {group_id} because no valid name, description, add_volumes, or "
                 "remove_volumes were provided."
             )
-        for volume_id in removed:
-            _remove_member(request, tx, row, volume_id)
-        for volume_id in added:
-            _add_member(request, tx, row, volume_id)
-        groups.change(tx, group_id, updated_at=clock.now(), **values)
+        with request.service.changes.told(tx, "group.update", "group", group_id):
+            for volume_id in removed:
+                _remove_member(request, tx, row, volume_id)
+            for volume_id in added:
+                _add_member(request, tx, row, volume_id)
+            groups.change(tx, group_id, updated_at=clock.now(), **values)
 
     request.service.database.write(unit)
     return Response(status=202)
@@ -414,7 +415,8 @@ def delete(request: Request, group_id: str) -> Response:
         for volume in members:
             _check_deletable(tx, volume, group_id)
         if not members:
-            groups.remove(tx, group_id)
+            with request.service.changes.told(tx, "group.delete", "group", group_id):
+                groups.remove(tx, group_id)
             return
         flow_id = request.service.flows.submit(
             tx,

@@ -206,7 +206,8 @@ def update(request: Request, snapshot_id: str) -> Row:
     def unit(tx: Transaction) -> Row:
         row = lookup.snapshot(request, tx, snapshot_id)
         values["updated_at"] = clock.now()
-        snapshots.change(tx, snapshot_id, **values)
+        with request.service.changes.told(tx, "snapshot.update", "snapshot", snapshot_id):
+            snapshots.change(tx, snapshot_id, **values)
         return {**row, **values}
 
     return {"snapshot": view(request, request.service.database.write(unit))}
@@ -236,7 +237,8 @@ def _delete(request: Request, snapshot_id: str, *, force: bool) -> Response:
             )
         volume = volumes.get(tx, row["volume_id"])
         if volume is None or volume["host"] is None:
-            snapshots.remove(tx, snapshot_id)
+            with request.service.changes.told(tx, "snapshot.delete", "snapshot", snapshot_id):
+                snapshots.remove(tx, snapshot_id)
             return
         flow_id = request.service.flows.submit(
             tx,

@@ -101,7 +101,8 @@ def create(request: Request) -> Row:
 
     def unit(tx: Transaction) -> Row:
         volume = lookup.volume(request, tx, asked["volume_id"])
-        _check_offer(request, tx, volume, no_snapshots)
+        with request.service.changes.told(tx, "volume.transfer.create", "volume", volume["id"]):
+            _check_offer(request, tx, volume, no_snapshots)
         row: Row = {
             "id": clock.new_uuid(),
             "volume_id": volume["id"],
@@ -150,7 +151,8 @@ def accept(request: Request, transfer_id: str) -> Row:
             raise errors.TransferNotFound(transfer_id=transfer_id)
         if not hmac.compare_digest(_digest(row["salt"], key), row["digest"]):
             raise errors.InvalidAuthKey(reason=f"Attempt to transfer {transfer_id} with invalid auth key.")
-        _take(request, tx, row)
+        with request.service.changes.told(tx, "volume.transfer.accept", "volume", row["volume_id"]):
+            _take(request, tx, row)
         return row
 
     row = request.service.database.write(unit)
@@ -200,15 +202,16 @@ def delete(request: Request, transfer_id: str) -> Response:
 
     def unit(tx: Transaction) -> None:
         row = _find(request, tx, transfer_id)
-        STATES.move(
-            tx,
-            VOLUMES,
-            row["volume_id"],
-            "available",
-            sources=("awaiting-transfer",),
-            updated_at=clock.now(),
-        )
-        transfers.remove(tx, transfer_id)
+        with request.service.changes.told(tx, "volume.transfer.delete", "volume", row["volume_id"]):
+            STATES.move(
+                tx,
+                VOLUMES,
+                row["volume_id"],
+                "available",
+                sources=("awaiting-transfer",),
+                updated_at=clock.now(),
+            )
+            transfers.remove(tx, transfer_id)
 
     request.service.database.write(unit)
     return Response(status=202)

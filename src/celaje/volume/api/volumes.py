@@ -135,7 +135,8 @@ def update(request: Request, volume_id: str) -> Row:
         row = lookup.volume(request, tx, volume_id)
         if values:
             values["updated_at"] = clock.now()
-            volumes.change(tx, volume_id, **values)
+            with request.service.changes.told(tx, "volume.update", "volume", volume_id):
+                volumes.change(tx, volume_id, **values)
         return {"volume": VolumeView(request).details(tx, [{**row, **values}], brief=True)[0]}
 
     return request.service.database.write(unit)
@@ -181,10 +182,11 @@ def begin_deletion(request: Request, tx: Transaction, row: Row, *, cascade: bool
             "awaiting a transfer, or be disassociated from snapshots after volume transfer."
         )
     if row["host"] is None and not kept:
-        for attachment in held:
-            attachments.remove(tx, attachment["id"])
-        transfers.forget(tx, row["id"])
-        volumes.remove(tx, row["id"])
+        with request.service.changes.told(tx, "volume.delete", "volume", row["id"]):
+            for attachment in held:
+                attachments.remove(tx, attachment["id"])
+            transfers.forget(tx, row["id"])
+            volumes.remove(tx, row["id"])
         return
     flow_id = request.service.flows.submit(
         tx,
