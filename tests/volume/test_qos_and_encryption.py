@@ -114,13 +114,3 @@ def test_there_are_no_clusters(lab, volumes):
     assert admin.get("/clusters/one").status == 404
     assert admin.get("/clusters?colour=red").status == 400
     assert admin.put("/clusters/disable", {"name": "one"}).status == 404
-
-
-def test_no_volume_is_plain_whose_type_is_encrypted(lab, volumes):
-    admin = lab.client("admin")
-    kind = admin.post("/types", {"volume_type": {"name": "secret"}}).body["volume_type"]["id"]
-    given = {"provider": "luks", "control_location": "front-end"}
-    assert admin.post(f"/types/{kind}/encryption", {"encryption": given}).status == 200
-    refused = volumes.post("/volumes", {"volume": {"size": 1, "volume_type": "secret"}})
-    assert refused.status == 501 and "nothing yet that keeps their keys" in refused.words
-    assert volumes.get("/volumes").body["volumes"] == []

@@ -74,12 +74,14 @@ def run(
     cwd: str | None = None,
     environment: Mapping[str, str] | None = None,
     accept: Sequence[int] = (0,),
+    descriptors: Sequence[int] = (),
 ) -> Completed:
     """Run `argv` to its end and return what it printed.
 
     timeout: seconds of real time, since the program runs in real time whatever clock is installed.
     environment: variables beside PATH and the C locale; nothing else of ours is passed on, so that no
     secret in our environment leaks into a child.
+    descriptors: files of ours that the child has open too, under the same numbers: the way for secrets.
     Raises ProgramMissing, ProcessFailed (exit code not in `accept`), ProcessTimeout.
     """
     command = [*_limiter(limits), *argv]
@@ -93,6 +95,7 @@ def run(
             env=_environment(environment),
             # An own session makes an own process group, so that a timeout ends grandchildren too.
             start_new_session=True,
+            pass_fds=descriptors,
         )
     except (FileNotFoundError, PermissionError) as error:
         raise ProgramMissing(program=argv[0]) from error

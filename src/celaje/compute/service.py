@@ -87,6 +87,7 @@ class ComputeService(Service):
             scheduler=self.client(ComputeSchedulerMessages),
             boot=self.boot,
             locate_image=self._image_locator(driver),
+            fetch_passphrase=self._fetch_passphrase,
         )
         self.serve(ComputeWorkerMessages, self.compute_worker, threads=self.conf.max_concurrent_builds)
         self.periodic.every(self.conf.service.report_interval, self.compute_worker.report_hosts, at_once=True)
@@ -132,6 +133,9 @@ class ComputeService(Service):
             return cast(ImageSource, {**image, "path": str(path)})
 
         return locate
+
+    def _fetch_passphrase(self, attachment_id: str) -> str:
+        return str(self.ground.clients.volume.as_service().passphrase(attachment_id))
 
     def stop(self, grace: float = 10.0) -> None:
         super().stop(grace)

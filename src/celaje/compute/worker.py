@@ -39,7 +39,8 @@ _COPY_LOOK, _COPY_LOOK_LONGEST = 0.05, 2.0
 
 class ComputeWorker:
     """`name` is the worker's address; `hosts` maps each compute host that it serves to its nodes.
-    `locate_image` brings an image's bytes here and says where they lie."""
+    `locate_image` brings an image's bytes here and says where they lie; `fetch_passphrase` asks the volume
+    service what opens an encrypted volume, by its attachment."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class ComputeWorker:
         scheduler: Client,
         boot: str,
         locate_image: Callable[[Body], ImageSource],
+        fetch_passphrase: Callable[[str], str],
     ):
         self.name = name
         self.driver = driver
@@ -63,6 +65,7 @@ class ComputeWorker:
         self._scheduler = scheduler
         self._boot = boot
         self._locate_image = locate_image
+        self._fetch_passphrase = fetch_passphrase
         self._fences = Fences()
         self._lock = threading.Lock()
         self._told: dict[str, int] = {}
@@ -82,7 +85,10 @@ class ComputeWorker:
             source = self._locate_image(image) if image else None
             wanted = config_drive or self._conf.force_config_drive
             files = metadata_files(server, network_info, block_device_info) if wanted else None
-            self._driver.spawn(server, source, network_info, block_device_info, files)
+            devices = [
+                {**one, "connection_info": self._opened(one["connection_info"])} for one in block_device_info
+            ]
+            self._driver.spawn(server, source, network_info, devices, files)
             state = self._power(server)
         root = next((one["device_name"] for one in block_device_info if one.get("boot_index") == 0), None)
         return {"power_state": state, "root_device_name": root or "/dev/vda"}
@@ -116,7 +122,7 @@ class ComputeWorker:
         with self._fences.step(server["uuid"]):
             return self._driver.attach_volume(
                 server,
-                block_device["connection_info"],
+                self._opened(block_device["connection_info"]),
                 block_device.get("device_name"),
                 block_device["volume_id"],
             )
@@ -208,6 +214,15 @@ class ComputeWorker:
         if complete or changed:
             told = states if complete else changed
             self._conductor.report_guests(worker=self.name, guests=told, complete=complete)
+
+    def _opened(self, connection_info: Body) -> Body:
+        """With what opens an encrypted volume: fetched here, where it is used, so that no message, journal or
+        row of ours ever holds it."""
+        data = connection_info.get("data", {})
+        if not data.get("encrypted"):
+            return connection_info
+        passphrase = self._fetch_passphrase(data["attachment_id"])
+        return {**connection_info, "data": {**data, "encryption_passphrase": passphrase}}
 
     def _power(self, server: Server) -> int:
         """The guest's state now; the conductor hears it by the step's result."""

@@ -156,6 +156,22 @@ OPTIONS: Options = {
             help="Seconds between looks for reservations that nobody has settled in time.",
         ),
     ],
+    "key_manager": [
+        cfg.StrOpt(
+            "backend",
+            default="database",
+            help="Who keeps the keys of encrypted volumes: database (this service's own, sealed with "
+            "key_file), fixed_key (one for all; for tests), or the dotted path of a key manager.",
+        ),
+        cfg.StrOpt(
+            "fixed_key", secret=True, help="The one key of backend fixed_key, in hexadecimal, as in Cinder."
+        ),
+        cfg.StrOpt(
+            "key_file",
+            help="File whose key seals the keys in the database; encryption.key in the service's folder when "
+            "not set. Made at the first start; all APIs and conductors need the same one.",
+        ),
+    ],
     "coordination": [
         cfg.StrOpt(
             "backend_url",

@@ -220,10 +220,10 @@ class InvalidBackup(errors.Invalid):
     text = "Invalid backup: {reason}"
 
 
-class EncryptionNotHere(errors.NotImplementedHere):
-    """Better than a volume that is plain although its type says otherwise."""
+class InvalidEncryption(errors.Invalid):
+    """A type's encryption names no cipher, so no key can be made."""
 
-    text = "Volumes of type {name} are to be encrypted, and this cloud has nothing yet that keeps their keys."
+    text = "Invalid encryption spec"
 
 
 class NoValidBackend(errors.NoValidHost):

@@ -14,6 +14,12 @@ Row = dict[str, Any]
 class VolumeConductorMessages(ConductorMessages):
     topic = "volume-conductor"
 
+    @call(timeout="rpc_response_timeout")
+    def passphrase(self, key_id: str) -> str:
+        """What opens LUKS for the key, asked by a worker that encrypts: it has no database, and no journal
+        may hold the answer. Raises KeyLost."""
+        raise NotImplementedError
+
 
 class VolumeSchedulerMessages(Messages):
     topic = "volume-scheduler"

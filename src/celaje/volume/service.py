@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from celaje.volume.conductor.notifications import VolumeNotifications
 from celaje.volume.db import seeds
 from celaje.volume.db.tables import FLOWS as FLOW_TABLES
 from celaje.volume.db.tables import METADATA, SERVICES
+from celaje.volume.keys import KeyManager, open_key_manager
 from celaje.volume.quota import Quotas
 from celaje.volume.rpc import VolumeConductorMessages, VolumeSchedulerMessages, VolumeWorkerMessages
 from celaje.volume.scheduler.scheduler import Scheduler
@@ -44,7 +46,13 @@ class VolumeService(Service):
         self._images: ImageCache | None = None
         super().__init__(*args, **kwargs)
 
+    @cached_property
+    def keys(self) -> KeyManager:
+        """Who keeps the keys of encrypted volumes; API and conductor have one together."""
+        return open_key_manager(self.conf, self.ground.state)
+
     def build_api(self) -> Api:
+        log.debug("%s", self.keys.explain())
         self.quotas = Quotas(self.conf)
         self.changes = Changes(self.notifier)
         self.scheduler = self.client(VolumeSchedulerMessages)
@@ -62,6 +70,7 @@ class VolumeService(Service):
             clients=self.ground.clients,
             scheduler=self.client(VolumeSchedulerMessages),
             worker=self.client(VolumeWorkerMessages),
+            keys=self.keys,
         )
 
     def build_teller(self, notifier: Notifier) -> VolumeNotifications:
@@ -98,6 +107,7 @@ class VolumeService(Service):
             driver,
             host=host,
             availability_zone=zone,
+            fetch_passphrase=self.client(VolumeConductorMessages).passphrase,
             fetch_image=self._fetch_image,
             send_image=self._send_image,
             send_report=self.client(VolumeSchedulerMessages).update_capabilities,

@@ -22,10 +22,11 @@ Row = dict[str, Any]
 
 
 class Worker:
-    """`fetch_image(image_id)` gives the image's local file as drivers want it: {"id", "disk_format",
-    "path"}; `send_image(image, write)` has `write(path)` make a file and sends it to the image {"id",
-    "disk_format"}. `send_report(host, zone, capabilities)` tells the schedulers. `fences`: those that it
-    shares with the back end's other workers. `archive`: where its backups go."""
+    """`fetch_passphrase(key_id=)` asks a conductor what opens an encrypted volume. `fetch_image(image_id)`
+    gives the image's local file as drivers want it: {"id", "disk_format", "path"}; `send_image(image, write)`
+    has `write(path)` make a file and sends it to the image {"id", "disk_format"}. `send_report(host, zone,
+    capabilities)` tells the schedulers. `fences`: those that it shares with the back end's other workers.
+    `archive`: where its backups go."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Worker:
         *,
         host: str,
         availability_zone: str,
+        fetch_passphrase: Callable[..., str],
         fetch_image: Callable[[str], Row],
         send_image: Callable[[Row, Callable[[str], None]], None],
         send_report: Callable[..., None],
@@ -44,6 +46,7 @@ class Worker:
         self._driver = watched(driver)
         self.host = host
         self.availability_zone = availability_zone
+        self._fetch_passphrase = fetch_passphrase
         self._fetch_image = fetch_image
         self._send_image = send_image
         self._send_report = send_report
@@ -52,11 +55,12 @@ class Worker:
 
     def create_volume(self, volume: Row) -> Row:
         with self._fences.step(volume["id"]):
-            return self._driver.create_volume(volume)
+            return self._driver.create_volume(self._with_key(volume))
 
     def create_volume_from_image(self, volume: Row, image: Row) -> Row:
         with self._fences.step(volume["id"]):
-            return self._driver.create_volume_from_image(volume, self._fetch_image(image["id"]))
+            found = {**self._fetch_image(image["id"]), "encryption": image.get("encryption")}
+            return self._driver.create_volume_from_image(self._with_key(volume), self._with_key(found))
 
     def create_volume_from_snapshot(self, volume: Row, snapshot: Row) -> Row:
         with self._fences.step(volume["id"]):
@@ -151,6 +155,16 @@ class Worker:
         if manifest.id != backup["id"]:
             raise BackupLost(name=_prefix(backup), reason="it is another backup's")
         return {"size": -(-manifest.size // GIB), "object_count": len(manifest.objects) + 2}
+
+    def _with_key(self, source: Row) -> Row:
+        """A volume to be encrypted, or an encrypted image, with what opens it, which no message told us."""
+        encryption = source.get("encryption")
+        if not encryption:
+            return source
+        if not self._driver.encrypts:
+            raise NotImplementedHere(f"{self._driver.backend_name} cannot encrypt volumes.")
+        passphrase = self._fetch_passphrase(key_id=encryption["key_id"])
+        return {**source, "encryption": {**encryption, "passphrase": passphrase}}
 
     def report_capabilities(self) -> None:
         """To the schedulers, now."""

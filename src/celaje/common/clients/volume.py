@@ -95,6 +95,11 @@ class VolumeClient(RestClient):
         )
         return answer.body["attachment"]
 
+    def passphrase(self, attachment_id: str) -> str:
+        """What opens an encrypted volume that is connected; for the service itself only."""
+        path = f"/v3/attachments/{part(attachment_id)}/encryption"
+        return self.request("GET", path).body["encryption"]["passphrase"]
+
     @operation
     def complete_attachment(self, attachment_id: str) -> None:
         """The volume is plugged: it becomes in-use."""

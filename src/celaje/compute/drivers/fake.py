@@ -296,9 +296,13 @@ class FakeDriver(ComputeDriver):
         if kind not in ("fake", "local"):
             raise UnsupportedConnection(driver_volume_type=kind)
         volumes, volume = guest["volumes"], volume_id(connection_info)
+        data = connection_info.get("data", {})
+        encrypted = bool(data.get("encrypted"))
+        if encrypted and not data.get("encryption_passphrase"):
+            raise DriverError(f"Volume {volume} is encrypted, and its passphrase is not here.")
         if volume not in volumes:
             taken = [entry["device"] for entry in volumes.values()] + [guest["root"]]
-            volumes[volume] = {"device": free_device(taken, device)}
+            volumes[volume] = {"device": free_device(taken, device), "encrypted": encrypted}
         return str(volumes[volume]["device"])
 
     @staticmethod

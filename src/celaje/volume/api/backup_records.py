@@ -33,7 +33,7 @@ IMPORT = schemas.wrapped(
 SERVICE = "celaje.volume.backups"
 _KEPT = (
     *("id", "volume_id", "parent_id", "container", "size", "name", "description", "object_count", "metadata"),
-    *("availability_zone", "encryption_key_id"),
+    *("availability_zone", "encryption_key_id", "volume_type_id"),
 )
 _RECORD = jsonschema_rs.validator_for(
     {
@@ -50,6 +50,7 @@ _RECORD = jsonschema_rs.validator_for(
             "metadata": schemas.METADATA,
             "availability_zone": {"type": ["string", "null"], "maxLength": 255},
             "encryption_key_id": schemas.OPTIONAL_UUID,
+            "volume_type_id": schemas.OPTIONAL_UUID,
         },
         "required": list(_KEPT),
     }

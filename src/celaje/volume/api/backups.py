@@ -9,7 +9,7 @@ from celaje.volume import errors
 from celaje.volume.api import links, listing, lookup, schemas
 from celaje.volume.api.volume_creation import new_volume
 from celaje.volume.api.volume_view import moment
-from celaje.volume.db import backups, snapshots, volumes
+from celaje.volume.db import backups, encryptions, snapshots, volumes
 from celaje.volume.db.backends import host_of
 from celaje.volume.db.tables import BACKUPS, SNAPSHOTS, VOLUMES
 from celaje.volume.states import BACKUPS as STATES
@@ -181,7 +181,8 @@ def create(request: Request) -> Row:
             "host": host_of(volume["host"]),
             "object_count": 0,
             "metadata": asked.get("metadata") or {},
-            "encryption_key_id": volume.get("encryption_key_id"),
+            "encryption_key_id": _own_key(request, tx, volume),
+            "volume_type_id": volume["volume_type_id"],
             "data_timestamp": data_of,
             "created_at": now,
         }
@@ -202,6 +203,17 @@ def create(request: Request) -> Row:
         return row
 
     return {"backup": summary(request, request.service.database.write(unit))}
+
+
+def _own_key(request: Request, tx: Transaction, volume: Row) -> str | None:
+    """The data is the volume's as it lies there, and may outlive it: so does its key, under an id of its
+    own."""
+    key_id = volume["encryption_key_id"]
+    if key_id is None:
+        return None
+    project_id = request.context.project_id
+    copied: str = request.service.keys.copy(tx, key_id, owner=volume["project_id"], project_id=project_id)
+    return copied
 
 
 def _snapshot(request: Request, tx: Transaction, snapshot_id: str | None, volume: Row) -> Row | None:
@@ -303,9 +315,13 @@ def restore(request: Request, backup_id: str) -> Row:
             raise errors.InvalidBackup(reason="Backup status must be available")
         if not asked.get("volume_id"):
             name = asked.get("name") or f"restore_backup_{backup_id}"
-            return new_volume(request, tx, {"backup_id": backup_id, "name": name})
+            wanted = {"backup_id": backup_id, "name": name}
+            if backup["encryption_key_id"] is not None:
+                wanted["volume_type"] = backup["volume_type_id"]
+            return new_volume(request, tx, wanted)
         volume = lookup.volume(request, tx, asked["volume_id"], "volume:get")
         _check_target(volume, backup)
+        _check_encryption(tx, volume, backup)
         flow_id = request.service.flows.submit(
             tx,
             "backup.restore",
@@ -328,6 +344,18 @@ def _check_target(volume: Row, backup: Row) -> None:
     if volume["size"] < backup["size"]:
         raise errors.InvalidVolume(
             reason=f"volume size {volume['size']} is too small to restore backup of size {backup['size']}."
+        )
+
+
+def _check_encryption(tx: Transaction, volume: Row, backup: Row) -> None:
+    """What is encrypted goes over what is encrypted in the same way, and plain over plain."""
+    one, other = (encryptions.of_type(tx, row["volume_type_id"] or "") for row in (volume, backup))
+    encrypted = backup["encryption_key_id"] is not None
+    if encrypted != (volume["encryption_key_id"] is not None) or (
+        encrypted and other is not None and not encryptions.alike(one, other)
+    ):
+        raise errors.InvalidVolume(
+            reason=f"backup {backup['id']} can only be restored to a volume that is encrypted as it is."
         )
 
 

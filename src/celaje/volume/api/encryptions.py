@@ -9,7 +9,7 @@ from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import lookup, schemas
 from celaje.volume.api.volume_view import moment
-from celaje.volume.db import encryptions, volumes
+from celaje.volume.db import attachments, encryptions, volumes
 
 Row = dict[str, Any]
 
@@ -135,3 +135,22 @@ def item_of_volume(request: Request, volume_id: str, key: str) -> Response:
         raise errors.MetadataKeyNotFound(key=key)
     value = found[key]
     return Response(text=b"" if value is None else str(value).encode(), content_type="text/plain")
+
+
+def of_attachment(request: Request, attachment_id: str) -> Row:
+    """What a hypervisor opens the volume with. Ours: Nova asks Barbican, which is not here. It is told to the
+    service role only, and only while the volume is open to a host (see docs/decisions/0006)."""
+    service = request.service
+
+    def query(tx: Transaction) -> Row:
+        attachment = attachments.get(tx, attachment_id)
+        if attachment is None or attachment["connection_info"] is None:
+            raise errors.VolumeAttachmentNotFound(filter=f"attachment_id = {attachment_id}")
+        row = volumes.get(tx, attachment["volume_id"])
+        if row is None or row["encryption_key_id"] is None:
+            raise errors.VolumeAttachmentNotFound(filter=f"encrypted, attachment_id = {attachment_id}")
+        kept = encryptions.of_type(tx, row["volume_type_id"]) or {}
+        shown = {key: kept.get(key) for key in _OF_VOLUME}
+        return {**shown, "passphrase": service.keys.passphrase(tx, row["encryption_key_id"])}
+
+    return {"encryption": service.database.read(query)}

@@ -219,7 +219,7 @@ def create_from_source(request: Request) -> Row:
             "group_snapshot_id": asked.get("group_snapshot_id"),
             "source_group_id": asked.get("source_group_id"),
         }
-        new = [_copy_of(request, row, parent) for parent in parents]
+        new = [_copy_of(request, tx, row, parent) for parent in parents]
         row["flow_id"] = request.service.flows.submit(
             tx,
             "group.create_from_source",
@@ -280,13 +280,16 @@ def _by_type(tx: Transaction, parents: list[Row]) -> list[tuple[Row, list[int]]]
     return found
 
 
-def _copy_of(request: Request, group: Row, parent: Row) -> Row:
+def _copy_of(request: Request, tx: Transaction, group: Row, parent: Row) -> Row:
     origin, snapshot = parent["volume"], parent["snapshot"]
+    project_id, key_id = request.context.project_id, origin["encryption_key_id"]
+    if key_id is not None:
+        key_id = request.service.keys.copy(tx, key_id, owner=origin["project_id"], project_id=project_id)
     kept = ("name", "description", "bootable", "multiattach", "volume_type_id", "metadata", "image_metadata")
     return {
         **{key: origin[key] for key in kept},
         "id": clock.new_uuid(),
-        "project_id": request.context.project_id,
+        "project_id": project_id,
         "user_id": request.context.user_id,
         "size": parent["size"],
         "status": "creating",
@@ -296,7 +299,7 @@ def _copy_of(request: Request, group: Row, parent: Row) -> Row:
         "source_volid": None if snapshot else origin["id"],
         "group_id": group["id"],
         "consumes_quota": True,
-        "encryption_key_id": None,
+        "encryption_key_id": key_id,
         "created_at": clock.now(),
     }
 
@@ -305,8 +308,6 @@ def _copying(tx: Transaction, volume: Row, parent: Row) -> Row:
     volume_type = types.get(tx, volume["volume_type_id"])
     assert volume_type is not None
     origin, snapshot = parent["volume"], parent["snapshot"]
-    if origin["encryption_key_id"] is not None:
-        raise errors.InvalidGroup(reason="A group with encrypted volumes cannot be copied.")
     source: Row
     if snapshot is not None:
         source = {"kind": "snapshot", "snapshot": snapshots.for_driver(snapshot, origin)}

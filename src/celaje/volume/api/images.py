@@ -15,6 +15,10 @@ Row = dict[str, Any]
 
 _GIB = 1024**3
 
+# What Cinder notes in the image of an encrypted volume: the image's own key, and who deletes it when.
+KEY_PROPERTY, KEY_POLICY = "cinder_encryption_key_id", "cinder_encryption_key_deletion_policy"
+ON_IMAGE_DELETION = "on_image_deletion"
+
 # What an image has besides properties of its own.
 _IMAGE_FIELDS = frozenset(
     [
@@ -45,6 +49,8 @@ _IMAGE_FIELDS = frozenset(
         "stores",
         "links",
         "members",
+        KEY_PROPERTY,
+        KEY_POLICY,
     ]
 )
 

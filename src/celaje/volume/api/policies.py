@@ -122,6 +122,12 @@ RULES = [
             "message:delete": "Delete a user message.",
         },
     ),
+    Rule(
+        "volume:attachment_encryption",
+        "role:service",
+        "Learn what opens an encrypted volume that a host has open.",
+        ("project",),
+    ),
     *_all(
         ADMIN,
         {

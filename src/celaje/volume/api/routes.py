@@ -151,6 +151,7 @@ _ATTACHMENTS = [
     Route("GET", "/attachments/{attachment_id}", "volume:get", attachments.show, since=(3, 27)),
     Route("PUT", "/attachments/{attachment_id}", "volume:attachment_update", attachments.update, since=(3, 27), schema=attachments.UPDATE),
     Route("DELETE", "/attachments/{attachment_id}", "volume:attachment_delete", attachments.delete, since=(3, 27)),
+    Route("GET", "/attachments/{attachment_id}/encryption", "volume:attachment_encryption", encryptions.of_attachment, since=(3, 27)),
     Route("POST", "/attachments/{attachment_id}/action", "volume:attachment_complete", attachments.complete, 204, since=(3, 44), action="os-complete", schema=attachments.COMPLETE),
 ]
 

@@ -190,6 +190,8 @@ def _take(request: Request, tx: Transaction, row: Row) -> None:
         raise errors.InvalidVolume(
             reason=f"Volume {volume['id']} status must be awaiting-transfer, it is {volume['status']}."
         )
+    if volume["encryption_key_id"] is not None:
+        request.service.keys.hand_over(tx, volume["encryption_key_id"], project_id)
     for each in with_it:
         snapshots.change(
             tx, each["id"], project_id=project_id, user_id=request.context.user_id, updated_at=now

@@ -87,11 +87,12 @@ class _Wish:
         source, origin = self._source(tx)
         size = self._size(source, origin)
         volume_type = self._type(tx, origin)
-        if encryptions.of_type(tx, volume_type["id"]) is not None:
-            raise errors.EncryptionNotHere(name=volume_type["name"])
+        way = self._encryption(tx, volume_type, source, origin)
         specs = volume_type["extra_specs"]
         multiattach = _is_spec(specs.get("multiattach"))
         if multiattach:
+            if way is not None:
+                raise errors.InvalidVolume(reason="Multiattach cannot be used with encrypted volumes.")
             request.authorize(rule="volume:multiattach")
         _check_size_of_type(specs, size)
         zone = self._zone(tx, origin)
@@ -116,7 +117,7 @@ class _Wish:
             "consumes_quota": True,
             "metadata": self.asked.get("metadata") or {},
             "image_metadata": self._image_metadata(origin),
-            "encryption_key_id": None,
+            "encryption_key_id": self._key(tx, way, source, origin) if way is not None else None,
             "group_id": group["id"] if group else None,
             "created_at": now,
         }
@@ -168,7 +169,9 @@ class _Wish:
             if backup["status"] != "available":
                 raise errors.InvalidBackup(reason="Backup status must be available")
             self.least = backup["size"]
-            return {"kind": "backup", "backup": backups.for_worker(backup)}, None
+            described = {"kind": "backup", "backup": backups.for_worker(backup)}
+            key = {"backup_key": backup["encryption_key_id"], "backup_owner": backup["project_id"]}
+            return {**described, **key}, None
         if snapshot_id:
             snapshot = lookup.snapshot(self.request, tx, snapshot_id, "volume:get_snapshot")
             if snapshot["status"] != "available":
@@ -190,7 +193,9 @@ class _Wish:
             attached = volume["status"] == "in-use"
             return {"kind": "volume", "volume": volumes.for_driver(volume), "attached": attached}, volume
         if self.image:
-            return {"kind": "image", "image": {"id": self.image["id"]}}, None
+            # The image of an encrypted volume is encrypted as well, and becomes a volume as it is.
+            encrypted = bool(self.image.get(images.KEY_PROPERTY))
+            return {"kind": "image", "image": {"id": self.image["id"], "encrypted": encrypted}}, None
         return {"kind": "empty"}, None
 
     def _size(self, source: Row, origin: Row | None) -> int:
@@ -228,6 +233,46 @@ class _Wish:
         if self.image and self.image.get("cinder_img_volume_type"):
             return lookup.volume_type_by_name_or_id(self.request, tx, self.image["cinder_img_volume_type"])
         return lookup.default_type(self.request, tx)
+
+    def _encryption(self, tx: Transaction, volume_type: Row, source: Row, origin: Row | None) -> Row | None:
+        """How the type encrypts; refused where that is not how what it is made from is encrypted."""
+        way = encryptions.of_type(tx, volume_type["id"])
+        if origin and origin["volume_type_id"] != volume_type["id"]:
+            before = encryptions.of_type(tx, origin["volume_type_id"])
+            if not encryptions.alike(way, before):
+                advice = (
+                    "recommend omitting the type argument"
+                    if source["kind"] == "snapshot"
+                    else "either match source volume, or omit type argument"
+                )
+                raise errors.InvalidInput(
+                    reason=f"Invalid volume_type provided: {volume_type['id']} (requested type is not "
+                    f"compatible; {advice})."
+                )
+        if source["kind"] == "image" and source["image"]["encrypted"] and way is None:
+            raise errors.InvalidInput(
+                reason="An encrypted image can only become a volume of an encrypted type."
+            )
+        if source["kind"] == "backup" and (way is None) != (source["backup_key"] is None):
+            raise errors.InvalidInput(
+                reason="A backup can only be restored to a volume that is encrypted as the backup is."
+            )
+        return way
+
+    def _key(self, tx: Transaction, way: Row, source: Row, origin: Row | None) -> str:
+        """A key of the volume's own: equal to that of what it is made from, or a new one."""
+        keys, project_id = self.request.service.keys, self.request.context.project_id
+        known, owner = None, project_id
+        if origin is not None:
+            known, owner = origin["encryption_key_id"], origin["project_id"]
+        elif source["kind"] == "backup":
+            known, owner = source["backup_key"], source["backup_owner"]
+        elif self.image is not None:
+            # Whoever registers an image may name any key in it: it must be their own.
+            known = self.image.get(images.KEY_PROPERTY)
+        if known:
+            return keys.copy(tx, known, owner=owner, project_id=project_id)
+        return encryptions.new_key(tx, keys, way, project_id)
 
     def _zone(self, tx: Transaction, origin: Row | None) -> str:
         asked = self.asked.get("availability_zone")

@@ -137,6 +137,7 @@ def retype(request: Request, volume_id: str) -> Response:
             arguments={
                 "request": _request(row, new, availability_zone=None if zones else row["availability_zone"]),
                 "becomes": {"volume_type_id": new["id"], "multiattach": multiattach},
+                "change": _change_of_encryption(tx, old, new),
                 "may_move": on_demand and not in_use and not snapshots.of_volume(tx, volume_id),
             },
         )
@@ -145,6 +146,20 @@ def retype(request: Request, volume_id: str) -> Response:
 
     _write(request, unit)
     return Response(status=202)
+
+
+def _key_of_image(request: Request, tx: Transaction, row: Row, image: Row) -> Row:
+    """What the image of an encrypted volume carries: a key of its own, equal to the volume's, since its
+    content is the volume's as it lies there."""
+    if image["disk_format"] != "raw" or image["container_format"] != "bare":
+        raise Invalid(
+            "An encrypted volume uploaded as an image must use 'raw' disk_format and 'bare' "
+            "container_format, which are the defaults for these options."
+        )
+    key_id = request.service.keys.copy(
+        tx, row["encryption_key_id"], owner=row["project_id"], project_id=request.context.project_id
+    )
+    return {images.KEY_PROPERTY: key_id, images.KEY_POLICY: images.ON_IMAGE_DELETION}
 
 
 def _check_retype(request: Request, tx: Transaction, row: Row, new: Row) -> bool:
@@ -164,14 +179,19 @@ def _check_retype(request: Request, tx: Transaction, row: Row, new: Row) -> bool
         raise errors.InvalidInput(
             reason="Retype requested both encryption and multi-attach, which is not supported."
         )
-    if (old_way or new_way) and _plain(old_way) != _plain(new_way):
-        raise errors.InvalidInput(reason="A retype cannot change how a volume is encrypted.")
+    if not encryptions.alike(old_way, new_way) and row["status"] != "available":
+        raise errors.InvalidInput(
+            reason="Invalid volume_type passed, retypes affecting encryption are only allowed on available "
+            "volumes, the specified volume however currently has a status of: "
+            f"{row['status']}."
+        )
     return multiattach
 
 
-def _plain(way: Row | None) -> Row | None:
-    keys = ("provider", "control_location", "cipher", "key_size")
-    return None if way is None else {key: way[key] for key in keys}
+def _change_of_encryption(tx: Transaction, old: Row, new: Row) -> Row | None:
+    """{"to": how the new type encrypts, or None}; None when the data stays as it is."""
+    before, after = encryptions.of_type(tx, old["id"]), encryptions.of_type(tx, new["id"])
+    return None if encryptions.alike(before, after) else {"to": encryptions.described(after)}
 
 
 def _front_end(tx: Transaction, volume_type: Row) -> Row | None:
@@ -202,8 +222,6 @@ def migrate(request: Request, volume_id: str) -> Response:
             raise Invalid(f"Invalid host: No available service named '{host}'")
         volume_type = types.get(tx, row["volume_type_id"])
         assert volume_type is not None
-        if row["encryption_key_id"] is not None:
-            raise errors.InvalidVolume(reason="An encrypted volume cannot be migrated.")
         there = host in (row["host"], (row["host"] or "").partition("#")[0])
         flow_id = None
         if not there and row["host"] and row["group_id"] is None and not snapshots.of_volume(tx, volume_id):
@@ -294,6 +312,8 @@ def reimage(request: Request, volume_id: str) -> Response:
     asked = request.body["os-reimage"]
     image = images.find(request, asked["image_id"])
     assert image is not None
+    if image.get(images.KEY_PROPERTY):
+        raise errors.InvalidInput(reason="A volume cannot be written anew from an encrypted image.")
     reserved = schemas.truth(asked.get("reimage_reserved", False))
 
     def unit(tx: Transaction) -> None:
@@ -315,6 +335,10 @@ def reimage(request: Request, volume_id: str) -> Response:
                 goal="downloading",
                 sources=sources,
                 arguments={
+                    "volume": {
+                        **volumes.for_driver(row),
+                        "encryption": encryptions.for_driver(tx, row),
+                    },
                     "image": {"id": image["id"], "metadata": images.metadata(image)},
                     "servers": sorted({each["instance_uuid"] for each in held if each["instance_uuid"]}),
                 },
@@ -349,7 +373,7 @@ def upload(request: Request, volume_id: str) -> Row:
     def unit(tx: Transaction) -> tuple[Row, Row, str]:
         row = lookup.volume(request, tx, volume_id)
         if row["encryption_key_id"] is not None:
-            raise Invalid("An encrypted volume cannot be uploaded as an image.")
+            image.update(_key_of_image(request, tx, row, image))
         volume_type = types.get(tx, row["volume_type_id"])
         assert volume_type is not None
         sources = ("available", "in-use") if force else ("available",)

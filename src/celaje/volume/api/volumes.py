@@ -186,6 +186,8 @@ def begin_deletion(request: Request, tx: Transaction, row: Row, *, cascade: bool
             for attachment in held:
                 attachments.remove(tx, attachment["id"])
             transfers.forget(tx, row["id"])
+            if row["encryption_key_id"] is not None:
+                request.service.keys.delete(tx, row["encryption_key_id"])
             volumes.remove(tx, row["id"])
         return
     flow_id = request.service.flows.submit(

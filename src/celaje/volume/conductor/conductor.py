@@ -15,6 +15,7 @@ from celaje.common.messaging.client import Client, Proxy
 from celaje.common.service import Conductor, ServiceRecords
 from celaje.volume.db import attachments, backends, messages, volumes
 from celaje.volume.db.tables import ATTACHMENTS, GROUP_SNAPSHOTS, GROUPS, SNAPSHOTS, VOLUMES
+from celaje.volume.keys import KeyManager
 from celaje.volume.quota import Quotas
 from celaje.volume.scheduler.pools import from_report
 from celaje.volume.states import GROUP_SNAPSHOTS as GROUP_SNAPSHOT_STATES
@@ -42,6 +43,7 @@ class VolumeConductor(Conductor):
         clients: Clients,
         scheduler: Client,
         worker: Client,
+        keys: KeyManager,
     ):
         super().__init__(database, flows, records)
         self.conf = conf
@@ -49,6 +51,7 @@ class VolumeConductor(Conductor):
         self.clients = clients
         self.scheduler = scheduler
         self.worker = worker
+        self.keys = keys
 
     def worker_of(self, volume: dict[str, Any]) -> Proxy:
         """The worker that drives the volume's back end."""
@@ -67,6 +70,9 @@ class VolumeConductor(Conductor):
                     backends.record(tx, pool.name, pool.capacity())
 
             self.database.write(unit)
+
+    def passphrase(self, key_id: str) -> str:
+        return self.database.read(self.keys.passphrase, key_id)
 
     def sweep(self) -> None:
         """Submit a reclaim flow for everything whose term has passed; end what an operator has set passing

@@ -39,19 +39,20 @@ def connect_attachment(
     if not shared:
         run.undo(worker.terminate_connection, volume=volume, connector=connector)
     answer = run.step(worker.initialize_connection, volume=volume, connector=connector)
-    info = connection_info(answer, volume["id"], attachment_id, facts["mode"])
+    info = connection_info(answer, volume, attachment_id, facts["mode"])
     info["enforce_multipath"] = bool(connector.get("enforce_multipath", False))
     opened = {"connector": connector, "info": info}
     run.done(attachment_connected, attachment_id, run.id, opened, run.conductor.conf.reservation_timeout)
 
 
-def connection_info(answer: Row, volume_id: str, attachment_id: str | None, mode: str) -> Row:
+def connection_info(answer: Row, volume: Row, attachment_id: str | None, mode: str) -> Row:
     """The flat form of the attachments API: the driver's data with what Cinder adds."""
-    defaults: Row = {"qos_specs": None, "access_mode": mode, "encrypted": False, "cacheable": False}
+    encrypted = volume.get("encryption_key_id") is not None
+    defaults: Row = {"qos_specs": None, "access_mode": mode, "encrypted": encrypted, "cacheable": False}
     info = {**defaults, **answer.get("data", {}), "driver_volume_type": answer["driver_volume_type"]}
     if mode == "ro":
         info["access_mode"] = "ro"
-    info["volume_id"] = volume_id
+    info["volume_id"] = volume["id"]
     if attachment_id is not None:
         info["attachment_id"] = attachment_id
     return info
@@ -92,7 +93,7 @@ def initialize_connection(run: Run, volume: Row, connector: Row, mode: str) -> R
     worker = run.conductor.worker_of(volume)
     run.undo(worker.terminate_connection, volume=volume, connector=connector)
     answer = run.step(worker.initialize_connection, volume=volume, connector=connector)
-    data = connection_info(answer, volume["id"], None, mode)
+    data = connection_info(answer, volume, None, mode)
     kind = data.pop("driver_volume_type")
     return {"driver_volume_type": kind, "data": data}
 

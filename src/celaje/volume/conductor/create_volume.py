@@ -10,7 +10,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.volume.conductor.still_copy import hold_still, let_go
-from celaje.volume.db import backends, backups, messages, volumes
+from celaje.volume.db import backends, backups, encryptions, messages, volumes
 from celaje.volume.db.tables import FLOWS, VOLUMES
 from celaje.volume.states import VOLUMES as STATES
 
@@ -74,7 +74,7 @@ def create_volume(run: Run, volume_id: str, request: Row, source: Row) -> None:
         worker = conductor.worker_of(volume)
         run.undo(worker.delete_volume, volume=volume)
         try:
-            kept = _create(run, worker, volume, source)
+            kept = _create(run, worker, volume, source, claim["encryption"])
         except CelajeError as error:
             failures += 1
             # Only a back end's own failure may go better elsewhere: not a wrong image, not a timeout.
@@ -88,11 +88,16 @@ def create_volume(run: Run, volume_id: str, request: Row, source: Row) -> None:
         return
 
 
-def _create(run: Run, worker: Any, volume: Row, source: Row) -> Row:
+def _create(run: Run, worker: Any, volume: Row, source: Row, encryption: Row | None) -> Row:
+    """`encryption` says how a new volume's data is to be encrypted. What is copied from a volume, a snapshot
+    or a backup is encrypted already, with an equal key; so may an image be."""
+    encrypted = {**volume, "encryption": encryption} if encryption else volume
     match source["kind"]:
         case "image":
             run.write(begin_download, volume["id"], run.id)
-            return run.step(worker.create_volume_from_image, volume=volume, image=source["image"])
+            wanted = volume if source["image"].get("encrypted") else encrypted
+            image = {"id": source["image"]["id"]}
+            return run.step(worker.create_volume_from_image, volume=wanted, image=image)
         case "snapshot":
             return run.step(worker.create_volume_from_snapshot, volume=volume, snapshot=source["snapshot"])
         case "volume":
@@ -102,7 +107,7 @@ def _create(run: Run, worker: Any, volume: Row, source: Row) -> Row:
             run.step(worker.restore_backup, volume=volume, backup=source["backup"])
             return kept
         case _:
-            return run.step(worker.create_volume, volume=volume)
+            return run.step(worker.create_volume, volume=encrypted)
 
 
 def clone(run: Run, volume: Row, source: Row) -> Row:
@@ -122,6 +127,7 @@ def claim_backend(tx: Transaction, volume_id: str, flow_id: str, decision: Row) 
     claim = backends.claim(tx, volume, flow_id, decision)
     if claim["claimed"]:
         claim["volume"] = volumes.for_driver({**volume, "host": decision["backend"]})
+        claim["encryption"] = encryptions.for_driver(tx, volume)
     return claim
 
 

@@ -8,6 +8,7 @@ from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.volume.db import attachments, messages, snapshots, transfers, volumes
 from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
+from celaje.volume.keys import KeyManager
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
 from celaje.volume.states import VOLUMES as STATES
 
@@ -38,7 +39,7 @@ def delete_volume(run: Run, volume: Row, snapshots: list[Row], connected: bool) 
     if connected:
         run.step(worker.terminate_connection, volume=volume, connector=None)
     run.step(worker.delete_volume, volume=volume)
-    run.done(remove_volume, volume["id"], run.id)
+    run.done(remove_volume, volume["id"], run.id, run.conductor.keys)
 
 
 def remove_snapshot(tx: Transaction, snapshot_id: str, flow_id: str) -> None:
@@ -47,10 +48,12 @@ def remove_snapshot(tx: Transaction, snapshot_id: str, flow_id: str) -> None:
         snapshots.remove(tx, snapshot_id)
 
 
-def remove_volume(tx: Transaction, volume_id: str, flow_id: str) -> None:
+def remove_volume(tx: Transaction, volume_id: str, flow_id: str, keys: KeyManager) -> None:
     row = volumes.get(tx, volume_id)
     if row is not None and row["flow_id"] == flow_id:
         for attachment in attachments.of_volume(tx, volume_id):
             attachments.remove(tx, attachment["id"])
         transfers.forget(tx, volume_id)
+        if row["encryption_key_id"] is not None:
+            keys.delete(tx, row["encryption_key_id"])
         volumes.remove(tx, volume_id)

@@ -132,7 +132,7 @@ def delete_group(run: Run, group_id: str, volumes: list[Row]) -> None:
     for volume in volumes:
         if volume["host"]:
             run.step(run.conductor.worker_of(volume).delete_volume, volume=volume)
-        run.write(remove_volume, volume["id"], run.id)
+        run.write(remove_volume, volume["id"], run.id, run.conductor.keys)
     run.done(remove_group, group_id, run.id)
 
 

@@ -39,8 +39,8 @@ def migration_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None
 def migrate_volume(run: Run, volume: Row, request: Row) -> None:
     """`request` is the scheduler's; its `pinned` is where the volume is to go."""
     moved = move(run, volume, request)
-    run.done(migrated, run.conductor.flows, volume, run.id, moved)
+    run.done(migrated, run.conductor, volume, run.id, moved)
 
 
-def migrated(tx: Transaction, flows: Any, volume: Row, flow_id: str, moved: Row) -> None:
-    change_over(tx, flows, volume, flow_id, moved, passing="migrating", migration_status="success")
+def migrated(tx: Transaction, conductor: Any, volume: Row, flow_id: str, moved: Row) -> None:
+    change_over(tx, conductor, volume, flow_id, moved, passing="migrating", migration_status="success")

@@ -11,9 +11,10 @@ from typing import Any
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
-from celaje.common.flow import Flows, Run, flow
-from celaje.volume.db import backends, volumes
+from celaje.common.flow import Run, flow
+from celaje.volume.db import backends, encryptions, volumes
 from celaje.volume.db.tables import VOLUMES
+from celaje.volume.keys import KeyManager
 from celaje.volume.states import VOLUMES as STATES
 
 log = logging.getLogger(__name__)
@@ -23,11 +24,14 @@ Row = dict[str, Any]
 CARRIED_AS = "qcow2"
 
 
-def move(run: Run, volume: Row, request: Row) -> Row:
-    """Copy the volume to the best back end for `request`, which excludes its present pool. Returns what its
-    row is to hold when it changes over. Raises NoValidBackend."""
+def move(run: Run, volume: Row, request: Row, *, change: Row | None = None) -> Row:
+    """Copy the volume to the best back end for `request`, which excludes its present pool unless its
+    encryption is what changes (`change`, see retype_volume). Returns what its row is to hold when it changes
+    over. Raises NoValidBackend."""
     conductor = run.conductor
-    excluded = [*(request.get("excluded") or []), volume["host"]]
+    excluded = list(request.get("excluded") or [])
+    if change is None:
+        excluded.append(volume["host"])
     run.undo_write(unclaim, volume["id"], run.id)
     while True:
         decision = run.step(conductor.scheduler.select_backend, request={**request, "excluded": excluded})
@@ -37,17 +41,39 @@ def move(run: Run, volume: Row, request: Row) -> Row:
         excluded.append(decision["backend"])
     target = {**volume, "host": decision["backend"], "name_id": run.new_uuid(), "provider_location": None}
     worker = conductor.worker_of(target)
-    image_id = _carry(run, volume)
+    image: Row = {"id": _carry(run, volume)}
+    key_id = volume["encryption_key_id"]
+    if change is not None:
+        # Carried as it lies there, opened and encrypted anew where it arrives: nowhere between it is plain.
+        if key_id is not None:
+            image["encryption"] = {"key_id": key_id}
+        key_id = _new_key(run, volume, change)
+        target["encryption_key_id"] = key_id
+        target["encryption"] = {"key_id": key_id, **change["to"]} if key_id is not None else None
     run.undo(worker.delete_volume, volume=target)
-    kept = run.step(worker.create_volume_from_image, volume=target, image={"id": image_id})
-    run.step(conductor.clients.image.as_service().delete, image_id)
+    kept = run.step(worker.create_volume_from_image, volume=target, image=image)
+    run.step(conductor.clients.image.as_service().delete, image["id"])
     return {
+        "encryption_key_id": key_id,
         "host": target["host"],
         "name_id": target["name_id"],
         "availability_zone": decision["capacity"]["availability_zone"],
         "provider_location": kept.get("provider_location"),
         "provider_id": kept.get("provider_id"),
     }
+
+
+def _new_key(run: Run, volume: Row, change: Row) -> str | None:
+    if change["to"] is None:
+        return None
+    keys = run.conductor.keys
+    key_id: str = run.write(make_key, keys, volume["project_id"], change["to"])
+    run.undo_write(keys.delete, key_id)
+    return key_id
+
+
+def make_key(tx: Transaction, keys: KeyManager, project_id: str, way: Row) -> str:
+    return encryptions.new_key(tx, keys, way, project_id)
 
 
 def _carry(run: Run, volume: Row) -> str:
@@ -84,9 +110,9 @@ def unclaim(tx: Transaction, volume_id: str, flow_id: str) -> None:
 
 
 def change_over(
-    tx: Transaction, flows: Flows, volume: Row, flow_id: str, moved: Row, *, passing: str, **values: Any
+    tx: Transaction, conductor: Any, volume: Row, flow_id: str, moved: Row, *, passing: str, **values: Any
 ) -> None:
-    """The volume lies at its new place; what it left behind is removed."""
+    """The volume lies at its new place; what it left behind is removed, its former key too."""
     done = STATES.move(
         tx,
         VOLUMES,
@@ -101,7 +127,10 @@ def change_over(
         **values,
     )
     if done:
-        flows.submit(
+        former = volume["encryption_key_id"]
+        if former is not None and former != moved["encryption_key_id"]:
+            conductor.keys.delete(tx, former)
+        conductor.flows.submit(
             tx,
             "volume.remove_source",
             resource=("volume", volume["id"]),

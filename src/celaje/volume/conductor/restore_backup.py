@@ -6,8 +6,9 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
-from celaje.volume.db import backups, messages
+from celaje.volume.db import backups, messages, volumes
 from celaje.volume.db.tables import VOLUMES
+from celaje.volume.keys import KeyManager
 from celaje.volume.states import VOLUMES as STATES
 
 Row = dict[str, Any]
@@ -28,12 +29,12 @@ def restoring_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None
 @flow("backup.restore", deadline="backup_restore_deadline", way_out=restoring_failed)
 def restore_backup(run: Run, backup: Row, volume: Row) -> None:
     run.step(run.conductor.worker_of(volume).restore_backup, volume=volume, backup=backup)
-    run.done(backup_restored, run.id, backup["id"], volume["id"])
+    run.done(backup_restored, run.id, backup["id"], volume["id"], run.conductor.keys)
 
 
-def backup_restored(tx: Transaction, flow_id: str, backup_id: str, volume_id: str) -> None:
+def backup_restored(tx: Transaction, flow_id: str, backup_id: str, volume_id: str, keys: KeyManager) -> None:
     backups.release(tx, backup_id, flow_id)
-    STATES.move(
+    restored = STATES.move(
         tx,
         VOLUMES,
         volume_id,
@@ -42,3 +43,17 @@ def backup_restored(tx: Transaction, flow_id: str, backup_id: str, volume_id: st
         held_by=flow_id,
         updated_at=clock.now(),
     )
+    if restored:
+        _change_key(tx, backup_id, volume_id, keys)
+
+
+def _change_key(tx: Transaction, backup_id: str, volume_id: str, keys: KeyManager) -> None:
+    """The data is encrypted as the backup is, so the volume's key becomes equal to the backup's."""
+    backup, volume = backups.get(tx, backup_id), volumes.get(tx, volume_id)
+    if backup is None or volume is None or backup["encryption_key_id"] is None:
+        return
+    key_id = keys.copy(
+        tx, backup["encryption_key_id"], owner=backup["project_id"], project_id=volume["project_id"]
+    )
+    keys.delete(tx, volume["encryption_key_id"])
+    volumes.change(tx, volume_id, encryption_key_id=key_id)

@@ -23,9 +23,24 @@ def retype_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 
 @flow("volume.retype", deadline="volume_migrate_deadline", way_out=retype_failed)
-def retype_volume(run: Run, *, volume: Row, request: Row, becomes: Row, may_move: bool) -> None:
-    """`becomes`: what the row holds afterwards (volume_type_id, multiattach). `may_move`: the policy allows
-    it, and nothing hangs on the volume's place."""
+def retype_volume(
+    run: Run,
+    *,
+    volume: Row,
+    request: Row,
+    becomes: Row,
+    change: Row | None,
+    may_move: bool,
+) -> None:
+    """`becomes`: what the row holds afterwards (volume_type_id, multiattach). `change`: {"to": how its data
+    is to be encrypted}, if that changes: then it is written anew, if only to the same back end. `may_move`:
+    the policy allows it, and nothing hangs on the volume's place."""
+    if change is not None:
+        if not may_move:
+            raise RetypeNeedsMigration(volume_id=volume["id"], reason="Its encryption changes.")
+        moved = move(run, volume, request, change=change)
+        run.done(retyped_and_moved, run.conductor, volume, run.id, {**moved, **becomes})
+        return
     try:
         # It has its room there already: what is asked is whether the back end does for the new type.
         here = {**request, "size": 0, "pinned": volume["host"]}
@@ -37,12 +52,12 @@ def retype_volume(run: Run, *, volume: Row, request: Row, becomes: Row, may_move
         run.done(retyped, volume["id"], run.id, becomes)
         return
     moved = move(run, volume, request)
-    run.done(retyped_and_moved, run.conductor.flows, volume, run.id, {**moved, **becomes})
+    run.done(retyped_and_moved, run.conductor, volume, run.id, {**moved, **becomes})
 
 
 def retyped(tx: Transaction, volume_id: str, flow_id: str, becomes: Row) -> None:
     attachments.give_back(tx, volume_id, flow_id, "retyping", **becomes)
 
 
-def retyped_and_moved(tx: Transaction, flows: Any, volume: Row, flow_id: str, becomes: Row) -> None:
-    change_over(tx, flows, volume, flow_id, becomes, passing="retyping", migration_status="success")
+def retyped_and_moved(tx: Transaction, conductor: Any, volume: Row, flow_id: str, becomes: Row) -> None:
+    change_over(tx, conductor, volume, flow_id, becomes, passing="retyping", migration_status="success")

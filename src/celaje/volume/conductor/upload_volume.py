@@ -29,6 +29,8 @@ def upload_volume(run: Run, volume: Row, image: Row, protected: bool, attached: 
     can take it back."""
     conductor = run.conductor
     mine, ours = conductor.clients.image, conductor.clients.image.as_service()
+    if image.get("cinder_encryption_key_id"):
+        run.undo_write(conductor.keys.delete, image["cinder_encryption_key_id"])
     run.undo(ours.delete, image["id"])
     run.step(mine.create, image)
     run.checkpoint(REGISTERED)

@@ -126,6 +126,8 @@ BACKUPS = Table(
     Column("object_count", Integer, nullable=False),
     Column("metadata", Json, nullable=False),
     Column("encryption_key_id", String(36)),
+    # Its volume's, which a volume made of an encrypted backup must have too.
+    _id("volume_type_id"),
     # The moment whose data it is: the snapshot's, or its own creation.
     Column("data_timestamp", Moment),
     _id("flow_id"),
@@ -206,6 +208,17 @@ TYPE_ENCRYPTIONS = Table(
     Column("key_size", Integer),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment),
+)
+
+# Keys of encrypted volumes, of their backups and of the images made of them; nobody reads one without the key
+# file that sealed it.
+KEYS = Table(
+    "encryption_keys",
+    METADATA,
+    _id(primary_key=True),
+    Column("project_id", String(64)),
+    Column("sealed", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
 )
 
 # A type names its QoS specs in `qos_specs_id`.

@@ -22,6 +22,7 @@ _DRIVER_KEYS = (
     "volume_type_id",
     "provider_id",
     "provider_location",
+    "encryption_key_id",
     "metadata",
     "project_id",
 )

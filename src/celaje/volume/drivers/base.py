@@ -100,10 +100,12 @@ class VolumeDriver:
     """One back end.
 
     volume: {"id", "name_id" (None, or the id that its data lies under after a migration), "size" in GiB,
-    "volume_type", "metadata", "provider_location", ...}; snapshot: {"id", "volume_id", "volume_size"};
-    image: {"id", "disk_format", "path" of a local file}; connector: {"host", "ip", "initiator", ...} as
-    os-brick makes it. Methods that make a volume or snapshot return what the row is to keep, for example
-    {"provider_location": ...}; an empty dict when there is nothing.
+    "volume_type", "metadata", "provider_location", ...}; snapshot: {"id", "volume_id", "volume_size"}; image:
+    {"id", "disk_format", "path" of a local file}. A volume that is to be made encrypted has "encryption":
+    {"provider", "cipher", "key_size", "passphrase"}; an image whose content is LUKS that is to be opened, too
+    (the passphrase only). Without, content is copied as it is, encrypted or not. connector: {"host", "ip",
+    "initiator", ...} as os-brick makes it. Methods that make a volume or snapshot return what the row is to
+    keep, for example {"provider_location": ...}; an empty dict when there is nothing.
     """
 
     options: ClassVar[list[cfg.Opt]] = OPTIONS
@@ -119,6 +121,9 @@ class VolumeDriver:
     copies_attached: ClassVar[bool] = False
     #: They are not, but the host that has the volume open can copy it: see `prepare_copy`.
     copies_attached_through_host: ClassVar[bool] = False
+    #: A volume's "encryption" is heeded. LUKS lies inside the volume, so nothing but making one needs the
+    #: key.
+    encrypts: ClassVar[bool] = False
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         """configuration: the option group where `options` are registered. backend: its name (the part

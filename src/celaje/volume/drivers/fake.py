@@ -46,6 +46,7 @@ class FakeDriver(base.VolumeDriver):
     options: ClassVar[list[cfg.Opt]] = OPTIONS
     protocol = "fake"
     copies_attached = True
+    encrypts = True
 
     def __init__(
         self,

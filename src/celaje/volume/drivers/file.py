@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from oslo_config import cfg
 
 from celaje.common import disk_format, errors, processes
-from celaje.volume.drivers import base, capacity, image_source, local_files
+from celaje.volume.drivers import base, capacity, image_source, local_files, luks
 
 OPTIONS = [
     *base.OPTIONS,
@@ -52,6 +52,7 @@ class FileDriver(base.VolumeDriver):
     protocol = "file"
     extends_attached_through_host = True
     copies_attached_through_host = True
+    encrypts = True
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         super().__init__(configuration, backend=backend, host=host)
@@ -87,17 +88,36 @@ class FileDriver(base.VolumeDriver):
 
     def create_volume(self, volume: base.Volume) -> dict[str, Any]:
         size = volume["size"] * base.GIB
+        encrypted = self._encryption(volume)
 
         def write(partial: Path) -> None:
-            write_empty(partial, self._format, size)
+            self._write_empty(partial, size, encrypted)
 
         return self._make(VOLUME, base.data_id(volume), self._format, write)
 
+    def _write_empty(self, partial: Path, size: int, encrypted: luks.Luks | None) -> None:
+        if encrypted is not None and self._format == "raw":
+            luks.create(partial, size, encrypted)
+        elif encrypted is not None:
+            with local_files.partial(self._folder, partial.name.lstrip(".")) as raw:
+                luks.create(raw, size, encrypted)
+                self._convert(raw, "raw", partial, self._format)
+        else:
+            write_empty(partial, self._format, size)
+
     def create_volume_from_image(self, volume: base.Volume, image: base.Image) -> dict[str, Any]:
-        image_source.inspected(volume, image)
+        inspection = image_source.inspected(volume, image)
         source = disk_format.qemu_format(image["disk_format"])
+        encrypted, opened_with = self._encryption(volume), (image.get("encryption") or {}).get("passphrase")
+        if encrypted is not None and opened_with is None:
+            encrypted.check_room(inspection.virtual_size or 0, volume["size"])
 
         def write(partial: Path) -> None:
+            if encrypted is not None or opened_with is not None:
+                self._write_empty(partial, volume["size"] * base.GIB, encrypted)
+                form, bounds = self._format, self._bounds()
+                luks.fill(Path(image["path"]), source, opened_with, partial, form, luks=encrypted, **bounds)
+                return
             self._convert(Path(image["path"]), source, partial, self._format)
             # Asked of the result, since QEMU has its own rounding (VHD's geometry).
             size = virtual_size(partial, self._format)
@@ -352,13 +372,25 @@ class FileDriver(base.VolumeDriver):
         if source_format == target_format == "raw":
             self._copy(source, target)
             return
-        timeout = self.configuration.image_conversion_timeout
-        space = self.configuration.image_conversion_address_space_limit * base.GIB
         processes.run(
             ["qemu-img", "convert", "-f", source_format, "-O", target_format, _safe(source), _safe(target)],
-            timeout=timeout,
-            limits=processes.Limits(cpu_seconds=timeout, address_space=space),
+            **self._bounds(),
         )
+
+    def _bounds(self) -> dict[str, Any]:
+        """What a conversion may take."""
+        timeout = self.configuration.image_conversion_timeout
+        space = self.configuration.image_conversion_address_space_limit * base.GIB
+        return {
+            "timeout": timeout,
+            "limits": processes.Limits(cpu_seconds=timeout, address_space=space),
+        }
+
+    def _encryption(self, volume: base.Volume) -> luks.Luks | None:
+        encrypted = luks.wanted(volume)
+        if encrypted is not None and self._qemu_img is None:
+            raise processes.ProgramMissing(program="qemu-img")
+        return encrypted
 
     def _grow(self, path: Path, form: str, size: int, new_size_gib: int) -> None:
         new_size = new_size_gib * base.GIB

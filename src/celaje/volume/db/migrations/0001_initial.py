@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("object_count", sa.Integer(), nullable=False),
         sa.Column("metadata", Json(), nullable=False),
         sa.Column("encryption_key_id", sa.String(length=36), nullable=True),
+        sa.Column("volume_type_id", sa.String(length=36), nullable=True),
         sa.Column("data_timestamp", Moment(), nullable=True),
         sa.Column("flow_id", sa.String(length=36), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
@@ -102,6 +103,14 @@ def upgrade() -> None:
         "default_volume_types",
         ["volume_type_id"],
         unique=False,
+    )
+    op.create_table(
+        "encryption_keys",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_encryption_keys")),
     )
     op.create_table(
         "flow_signals",
