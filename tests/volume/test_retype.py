@@ -25,13 +25,3 @@ def test_retype_needs_room_among_the_new_type_s_volumes(lab, volumes, settled):
     settled(volume["id"])
     assert volumes.act(volume["id"], "os-retype", {"new_type": "rare"}).status == 413
     assert volumes.volume(volume["id"])["status"] == "available"
-
-
-def test_retype_does_not_change_encryption(lab, volumes, settled):
-    admin = lab.client("admin")
-    kind = make_type(admin, "secret")
-    way = {"provider": "luks", "control_location": "front-end"}
-    assert admin.post(f"/types/{kind}/encryption", {"encryption": way}).status == 200
-    volume = volumes.create(1)
-    settled(volume["id"])
-    assert volumes.act(volume["id"], "os-retype", {"new_type": "secret"}).status == 400
