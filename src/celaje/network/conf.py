@@ -77,7 +77,7 @@ OPTIONS = {
             help="File that keeps the simulated network over restarts of the worker; unset: in memory only.",
         ),
         cfg.StrOpt(
-            "rules", default="[]", help="Latency and failures, a JSON list (see drivers/fake_state.Rule)."
+            "rules", default="[]", help="Latency and failures, a JSON list (see common/simulated.Rule)."
         ),
     ],
     "flows": [

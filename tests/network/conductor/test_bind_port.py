@@ -5,7 +5,7 @@ from tests.cloud import until
 from tests.network.api.conftest import make
 from tests.network.conftest import Lab
 
-from celaje.network.drivers.fake_state import Rule
+from celaje.common.simulated import Rule
 
 SERVER = "22222222-2222-2222-2222-222222222222"
 

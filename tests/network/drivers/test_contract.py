@@ -3,8 +3,9 @@
 import pytest
 
 from celaje.common.errors import ConfigurationError, DriverError
+from celaje.common.simulated import InjectedFailure, Rule, read_rules
 from celaje.network.drivers.fake import FakeDriver
-from celaje.network.drivers.fake_state import FakeNetworkState, InjectedFailure, Rule, read_rules
+from celaje.network.drivers.fake_state import FakeNetworkState
 from celaje.network.drivers.user import NoIPv4, UserDriver
 
 DRIVERS = {"fake": lambda: FakeDriver("h"), "user": lambda: UserDriver("h")}
@@ -157,7 +158,7 @@ def test_failures_are_data():
 
 def test_wrong_rules_are_told():
     with pytest.raises(ConfigurationError):
-        read_rules('[{"operatoin": "plug_port"}]')
+        read_rules('[{"operatoin": "plug_port"}]', "rules")
 
 
 def test_user_mode_tells_the_hypervisor_what_it_needs():

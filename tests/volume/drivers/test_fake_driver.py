@@ -5,8 +5,9 @@ import threading
 import pytest
 
 from celaje.common import clock, errors
+from celaje.common.simulated import InjectedFailure, Rule
 from celaje.volume.drivers import base
-from celaje.volume.drivers.fake_state import FakeBackendState, InjectedFailure, Rule
+from celaje.volume.drivers.fake_state import FakeBackendState
 
 ID = "6bbe1fc5-1f4f-4a1c-9dd1-0a2c4b1de3a1"
 OTHER = "6bbe1fc5-1f4f-4a1c-9dd1-0a2c4b1de3a2"

@@ -11,10 +11,11 @@ def load(conf: Any, host: str) -> NetworkDriver:
         from celaje.network.drivers.user import UserDriver
 
         return UserDriver(host)
+    from celaje.common.simulated import read_rules
     from celaje.network.drivers.fake import FakeDriver
-    from celaje.network.drivers.fake_state import FakeNetworkState, read_rules
+    from celaje.network.drivers.fake_state import FakeNetworkState
 
     state = FakeNetworkState(conf.network_fake.state_path)
     if not state.rules:
-        state.add_rules(read_rules(conf.network_fake.rules))
+        state.add_rules(read_rules(conf.network_fake.rules, "[network_fake] rules"))
     return FakeDriver(host, state)

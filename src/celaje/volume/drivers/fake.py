@@ -5,7 +5,6 @@ holds: it refuses what does not fit.
 """
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,14 +13,13 @@ from typing import Any, ClassVar
 from oslo_config import cfg
 
 from celaje.common import clock, disk_format, errors
+from celaje.common.simulated import read_rules
 from celaje.volume.drivers import base, capacity, image_source
 from celaje.volume.drivers.fake_state import (
     DEFAULT_CAPACITY_GB,
     FakeBackendState,
     FakeSnapshot,
     FakeVolume,
-    InjectedFailure,
-    read_rules,
 )
 
 OPTIONS = [
@@ -36,8 +34,8 @@ OPTIONS = [
     cfg.StrOpt(
         "fake_rules",
         default="[]",
-        help="Latency and failures, a JSON list of rules as fake_state.Rule describes them; taken when the "
-        "state has none.",
+        help="Latency and failures, a JSON list of rules as common/simulated.Rule describes them; taken "
+        "when the state has none.",
     ),
 ]
 
@@ -61,7 +59,7 @@ class FakeDriver(base.VolumeDriver):
             configuration.fake_state_path, total_gb=configuration.fake_total_capacity_gb
         )
         if not self.state.rules:
-            self.state.add_rules(_configured_rules(configuration.fake_rules))
+            self.state.add_rules(read_rules(configuration.fake_rules, f"[{backend}] fake_rules"))
 
     def explain(self) -> str:
         kept = self.configuration.fake_state_path
@@ -69,10 +67,10 @@ class FakeDriver(base.VolumeDriver):
         return f"Volumes of {self.backend_name} are simulated ({where}); they hold no data."
 
     def check_for_setup_error(self) -> None:
-        self._take_rule("check_for_setup_error", None)
+        self.state.misbehave("check_for_setup_error", None)
 
     def capabilities(self) -> dict[str, Any]:
-        self._take_rule("capabilities", None)
+        self.state.misbehave("capabilities", None)
         with self.state.reading():
             allocated, number = self._allocated(), len(self.state.volumes)
         total = self.state.total_gb
@@ -86,18 +84,18 @@ class FakeDriver(base.VolumeDriver):
         )
 
     def create_volume(self, volume: base.Volume) -> dict[str, Any]:
-        with self._acting("create_volume", base.data_id(volume)) as identifier:
+        with self.state.acting("create_volume", base.data_id(volume)) as identifier:
             self._make(identifier, volume["size"], "empty")
         return {}
 
     def create_volume_from_image(self, volume: base.Volume, image: base.Image) -> dict[str, Any]:
         image_source.inspected(volume, image)
-        with self._acting("create_volume_from_image", base.data_id(volume)) as identifier:
+        with self.state.acting("create_volume_from_image", base.data_id(volume)) as identifier:
             self._make(identifier, volume["size"], f"image {image['id']}")
         return {}
 
     def create_volume_from_snapshot(self, volume: base.Volume, snapshot: base.Snapshot) -> dict[str, Any]:
-        with self._acting("create_volume_from_snapshot", base.data_id(volume)) as identifier:
+        with self.state.acting("create_volume_from_snapshot", base.data_id(volume)) as identifier:
             if identifier in self.state.volumes:
                 return {}
             source = self.state.snapshots.get(base.checked(snapshot["id"]))
@@ -108,7 +106,7 @@ class FakeDriver(base.VolumeDriver):
         return {}
 
     def create_cloned_volume(self, volume: base.Volume, source: base.Volume) -> dict[str, Any]:
-        with self._acting("create_cloned_volume", base.data_id(volume)) as identifier:
+        with self.state.acting("create_cloned_volume", base.data_id(volume)) as identifier:
             if identifier in self.state.volumes:
                 return {}
             found = self._find(base.data_id(source))
@@ -117,18 +115,18 @@ class FakeDriver(base.VolumeDriver):
         return {}
 
     def delete_volume(self, volume: base.Volume) -> None:
-        with self._acting("delete_volume", base.data_id(volume)) as identifier:
+        with self.state.acting("delete_volume", base.data_id(volume)) as identifier:
             self.state.volumes.pop(identifier, None)
 
     def extend_volume(self, volume: base.Volume, new_size: int) -> None:
-        with self._acting("extend_volume", base.data_id(volume)) as identifier:
+        with self.state.acting("extend_volume", base.data_id(volume)) as identifier:
             found = self._find(identifier)
             base.refuse_shrinking(identifier, found.size, new_size)
             self._need_room(new_size - found.size)
             found.size = new_size
 
     def create_snapshot(self, snapshot: base.Snapshot) -> dict[str, Any]:
-        with self._acting("create_snapshot", base.checked(snapshot["id"])) as identifier:
+        with self.state.acting("create_snapshot", base.checked(snapshot["id"])) as identifier:
             if identifier not in self.state.snapshots:
                 source = self._find(base.source_id(snapshot))
                 self.state.snapshots[identifier] = FakeSnapshot(
@@ -137,11 +135,11 @@ class FakeDriver(base.VolumeDriver):
         return {}
 
     def delete_snapshot(self, snapshot: base.Snapshot) -> None:
-        with self._acting("delete_snapshot", base.checked(snapshot["id"])) as identifier:
+        with self.state.acting("delete_snapshot", base.checked(snapshot["id"])) as identifier:
             self.state.snapshots.pop(identifier, None)
 
     def revert_to_snapshot(self, volume: base.Volume, snapshot: base.Snapshot) -> None:
-        with self._acting("revert_to_snapshot", base.data_id(volume)) as identifier:
+        with self.state.acting("revert_to_snapshot", base.data_id(volume)) as identifier:
             source = self.state.snapshots.get(base.checked(snapshot["id"]))
             if source is None:
                 raise base.SnapshotMissing(snapshot_id=snapshot["id"])
@@ -150,27 +148,27 @@ class FakeDriver(base.VolumeDriver):
     def initialize_connection(self, volume: base.Volume, connector: base.Connector) -> dict[str, Any]:
         if not connector.get("host"):
             raise base.BadMetadata(what="The connector", key="host")
-        with self._acting("initialize_connection", base.data_id(volume)) as identifier:
+        with self.state.acting("initialize_connection", base.data_id(volume)) as identifier:
             found = self._find(identifier)
             if connector["host"] not in found.connections:
                 found.connections.append(connector["host"])
         return {"driver_volume_type": "fake", "data": {"volume_id": volume["id"], "access_mode": "rw"}}
 
     def terminate_connection(self, volume: base.Volume, connector: base.Connector | None) -> None:
-        with self._acting("terminate_connection", base.data_id(volume)) as identifier:
+        with self.state.acting("terminate_connection", base.data_id(volume)) as identifier:
             found = self.state.volumes.get(identifier)
             if found is not None:
                 host = connector.get("host") if connector else None
                 found.connections = [each for each in found.connections if host not in {None, each}]
 
     def copy_volume_to_image(self, volume: base.Volume, path: str, disk_format: str) -> None:
-        with self._acting("copy_volume_to_image", base.data_id(volume)) as identifier:
+        with self.state.acting("copy_volume_to_image", base.data_id(volume)) as identifier:
             _write_empty(path, self._find(identifier).size, disk_format)
 
     @contextlib.contextmanager
     def open_content(self, volume: base.Volume, snapshot: base.Snapshot | None = None) -> Iterator[Path]:
         """The content's words, at the start of an otherwise empty disk."""
-        with self._acting("open_content", base.data_id(volume)) as identifier:
+        with self.state.acting("open_content", base.data_id(volume)) as identifier:
             found: FakeVolume | FakeSnapshot | None = (
                 self._find(identifier)
                 if snapshot is None
@@ -185,46 +183,24 @@ class FakeDriver(base.VolumeDriver):
             yield path
 
     def replace_content(self, volume: base.Volume, write: Callable[[Path], Any]) -> None:
-        with self._acting("replace_content", base.data_id(volume)) as identifier:
+        with self.state.acting("replace_content", base.data_id(volume)) as identifier:
             size = self._find(identifier).size
         with _scratch(size) as path:
             write(path)
             with open(path, "rb") as file:
                 words = file.read(65536).rstrip(b"\0").decode(errors="replace")
-        with self._acting("replace_content", base.data_id(volume)) as identifier:
+        with self.state.acting("replace_content", base.data_id(volume)) as identifier:
             self._find(identifier).content = words
 
     def list_volumes(self) -> list[dict[str, Any]]:
-        self._take_rule("list_volumes", None)
+        self.state.misbehave("list_volumes", None)
         with self.state.reading():
             return [{"id": each, "size": found.size} for each, found in self.state.volumes.items()]
 
     def list_snapshots(self) -> list[dict[str, Any]]:
-        self._take_rule("list_snapshots", None)
+        self.state.misbehave("list_snapshots", None)
         with self.state.reading():
             return [{"id": each, "size": found.size} for each, found in self.state.snapshots.items()]
-
-    @contextlib.contextmanager
-    def _acting(self, operation: str, identifier: str) -> Iterator[str]:
-        lost_answer = self._take_rule(operation, identifier)
-        with self.state.changing():
-            yield identifier
-        if lost_answer is not None:
-            raise lost_answer
-
-    def _take_rule(self, operation: str, identifier: str | None) -> InjectedFailure | None:
-        """Wait and fail as the rule says; returns the failure that is due after the effect, if any."""
-        rule = self.state.take_rule(operation, identifier)
-        if rule is None:
-            return None
-        if rule.latency:
-            clock.sleep(rule.latency)
-        if rule.error is None:
-            return None
-        failure = InjectedFailure(rule.error or None, operation=operation)
-        if rule.after_effect:
-            return failure
-        raise failure
 
     def _make(self, identifier: str, size: int, content: str) -> None:
         if identifier in self.state.volumes:
@@ -244,13 +220,6 @@ class FakeDriver(base.VolumeDriver):
     def _need_room(self, size: int) -> None:
         if self._allocated() + size > self.state.total_gb:
             raise base.BackendFull(backend=self.backend_name)
-
-
-def _configured_rules(text: str) -> list[Any]:
-    try:
-        return list(read_rules(json.loads(text)))
-    except ValueError as error:
-        raise errors.ConfigurationError(f"fake_rules is not JSON: {error}") from error
 
 
 def _write_empty(path: str, size: int, form: str) -> None:
