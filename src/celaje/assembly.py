@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from celaje.common import trail
+from celaje.common import clock, trail
 from celaje.common.conf import Configuration
 from celaje.common.errors import ConfigurationError
 from celaje.common.messaging.driver import Bus
@@ -85,9 +85,10 @@ class Assembly:
             service.start_flows()
 
     def stop(self, grace: float = 10.0) -> None:
-        """No new work; running steps end within `grace` seconds or are left to be resumed."""
+        """No new work; running steps end within `grace` seconds in all, or are left to be resumed."""
+        end = clock.monotonic() + grace
         for name in reversed(list(self.running)):
-            self.running[name].stop(grace)
+            self.running[name].stop(max(0.0, end - clock.monotonic()))
         self.close()
 
     def kill(self) -> None:

@@ -17,11 +17,13 @@ import sqlalchemy
 import yaml
 
 from tests.servers import haproxy, mariadb, postgresql, rabbitmq
+from tests.servers.gate import Gate
 from tests.servers.shared import Running, alive, spare_port
 
 BIN = Path(sys.executable).parent
 CELAJE = (str(BIN / "celaje"),)
 ROOT = Path(__file__).parents[2]
+STEPPED_CLOCK = Path(__file__).parent / "stepped_clock"
 DATABASES = {"postgresql": postgresql, "mariadb": mariadb}
 
 APIS = ("identity", "placement", "image", "network", "volume", "compute")
@@ -41,6 +43,8 @@ USERS = {
     "volume": "cinder",
     "compute": "nova",
 }
+# These reach the broker through a gate that a test may close.
+GATED = ("volume-worker1", "compute1-worker")
 # MiB of each simulated host.
 HOST_MEMORY = 16384
 COMPUTE_HOSTS = ("compute1", "compute2", "compute3")
@@ -129,8 +133,10 @@ class Cluster:
         return self
 
     def start_servers(self) -> None:
+        self.gates: dict[str, Gate] = {}
         if self.transport == "rabbit":
             self.broker = rabbitmq.make(self._folder("rabbitmq"))
+            self.gates = {name: Gate(self.broker.port) for name in GATED}
         server = DATABASES[self.kind]
         self.database: Running = server.make(self._folder(self.kind))
         engine = sqlalchemy.create_engine(
@@ -175,7 +181,7 @@ class Cluster:
     def transport_url(self) -> str:
         if self.transport == "zmq":
             return "zmq://" + ",".join(f"127.0.0.1:{port}" for port in self.meeting_points)
-        return f"rabbit://guest:guest@127.0.0.1:{self.broker.port}/main"
+        return self.broker_url(self.broker.port)
 
     def url(self, api: str) -> str:
         return f"http://127.0.0.1:{self.ports[api]}"
@@ -220,15 +226,24 @@ class Cluster:
             _merge(own, getattr(self, f"_{api}")())
             _write(etc / f"{api}.conf", own)
         for node in self.nodes.values():
-            mine: dict[str, dict[str, Any]] = {
-                "DEFAULT": {"host": node.host, "state_path": self._folder(f"state-{node.host}")},
-            }
-            if node.is_api:
-                mine["api"] = {"bind_port": node.port}
-            else:
-                mine["network_fake"] = {"state_path": self._folder(f"state-{node.host}") / "network.json"}
-            _merge(mine, node.settings)
-            _write(etc / f"{node.name}.conf", mine)
+            self.configure(node)
+
+    def configure(self, node: Node) -> None:
+        mine: dict[str, dict[str, Any]] = {
+            "DEFAULT": {"host": node.host, "state_path": self._folder(f"state-{node.host}")},
+        }
+        if node.is_api:
+            mine["api"] = {"bind_port": node.port}
+        else:
+            mine["network_fake"] = {"state_path": self._folder(f"state-{node.host}") / "network.json"}
+        if node.name in self.gates:
+            mine["DEFAULT"]["transport_url"] = self.broker_url(self.gates[node.name].port)
+        _merge(mine, node.settings)
+        _write(self._folder("etc") / f"{node.name}.conf", mine)
+
+    @staticmethod
+    def broker_url(port: int) -> str:
+        return f"rabbit://guest:guest@127.0.0.1:{port}/main"
 
     def _identity(self) -> dict[str, dict[str, Any]]:
         return {"credential": {"key_file": self.folder / "keys" / "credentials.key"}}
@@ -295,6 +310,16 @@ class Cluster:
             env=environment,
         )  # fmt: skip
 
+    def add(self, node: Node) -> Node:
+        """One more process, configured and started."""
+        self.nodes[node.name] = node
+        self.configure(node)
+        return self.start(node)
+
+    def remove(self, node: Node) -> None:
+        assert not node.up
+        del self.nodes[node.name]
+
     def start(self, node: Node | str) -> Node:
         node = self.nodes[node] if isinstance(node, str) else node
         assert not node.up, f"{node.name} is running"
@@ -303,6 +328,7 @@ class Cluster:
             node.process = subprocess.Popen(
                 [*(node.program or CELAJE), "service", *node.parts, *self.files(node.name)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=ROOT,
+                env=self.environment_of(node),
             )  # fmt: skip
         return node
 
@@ -315,6 +341,22 @@ class Cluster:
             assert self.terminate(node) == 0, self.said(node)
         self.await_up(self.start(node))
         return node
+
+    def environment_of(self, node: Node) -> dict[str, str]:
+        """With the clock of its machine, which `step_clock` moves."""
+        paths = [str(STEPPED_CLOCK), os.environ.get("PYTHONPATH", "")]
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            "CELAJE_TEST_CLOCK_STEP": str(self.folder / f"clock-{node.host}"),
+        }
+
+    def step_clock(self, host: str, seconds: float) -> None:
+        """The machine's clock is so much ahead (behind) of the others' from now on."""
+        file = self.folder / f"clock-{host}"
+        partial = file.with_suffix(".new")
+        partial.write_text(str(seconds))
+        partial.replace(file)
 
     def await_up(self, node: Node, seconds: float = 90.0) -> None:
         if node.is_api:
@@ -403,6 +445,8 @@ class Cluster:
             self.database = DATABASES[self.kind].start(self.folder / self.kind, self.database.port)
         if not alive(self.balancer.pid):
             self.start_balancer()
+        for gate in self.gates.values():
+            gate.open()
 
     def restart_database(self, pause: float) -> None:
         """A crash, and recovery after it."""
@@ -439,14 +483,21 @@ class Cluster:
         haproxy.stop(self.balancer)
         self.start_balancer()
 
-    def slow_backend(self, operation: str | None, latency: float = 0.0) -> None:
-        """The simulated back end's `operation` takes so long from now on; None: all are quick again."""
+    def slow_backend(self, operation: str | None, latency: float = 0.0, times: int | None = None) -> None:
+        """The simulated back end's `operation` takes so long from now on, or so often; None: all are quick
+        again."""
         from celaje.volume.drivers.fake_state import FakeBackendState
 
         state = FakeBackendState(self.folder / "backend.json")
         state.clear_rules()
         if operation:
-            state.add_rules([{"operation": operation, "latency": latency}])
+            state.add_rules([{"operation": operation, "latency": latency, "times": times}])
+
+    def rules_left(self) -> bool:
+        """Whether a rule of `slow_backend` has not been used up yet."""
+        from celaje.volume.drivers.fake_state import FakeBackendState
+
+        return any(rule.times != 0 for rule in FakeBackendState(self.folder / "backend.json").rules)
 
     # What is seen of it.
 

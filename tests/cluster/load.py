@@ -297,7 +297,7 @@ class Load:
         for kind, plural in (("server", "servers"), ("volume", "volumes")):
             service, path = _PLACES[kind]
             for row in session.insist(service, "GET", f"{path}?limit=1000").body[plural]:
-                if row["name"].startswith(self._name):
+                if (row["name"] or "").startswith(self._name):
                     self._settle(session, kind, row["id"])
                     self._delete(session, kind, row["id"])
 

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from multiprocessing import util
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,6 @@ def explain(error: Exception, settings: dict[str, Any]) -> None:
         Failure(error.message, advice).show()
         return
     if settings["debug"] or not isinstance(error, CelajeError):
-        import traceback
-
         if settings["state"] is None:
             traceback.print_exception(error)
             Failure(f"{what} could not start: {error}").show()
@@ -97,7 +96,21 @@ def prepare_memory() -> None:
 
 def _at_exit(stop: Any) -> None:
     # A process started by multiprocessing runs no atexit hooks; its finalizers are the place.
-    util.Finalize(None, stop, exitpriority=100)
+    util.Finalize(None, _end, args=(stop,), exitpriority=100)
+
+
+def _end(stop: Any) -> None:
+    """What did not end in its time is left to be resumed. Python would wait for its threads, and with them
+    for whatever they wait for."""
+    code = 1
+    try:
+        stop()
+        code = 0
+    except Exception:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def quicken() -> None:

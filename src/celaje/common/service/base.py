@@ -241,12 +241,14 @@ class Service:
             self.engine.start(alone=self.ground.alone)
 
     def stop(self, grace: float = 10.0) -> None:
-        """Take nothing new, let running steps end within `grace` seconds, leave the rest to be resumed."""
+        """Take nothing new, let running steps end within `grace` seconds in all, leave the rest to be
+        resumed."""
+        end = clock.monotonic() + grace
         self.periodic.stop()
         if self.engine:
-            self.engine.stop(grace)
+            self.engine.stop(max(0.0, end - clock.monotonic()))
         for server in reversed(self._servers):
-            server.stop(grace)
+            server.stop(max(0.0, end - clock.monotonic()))
         if self._database is not None:
             if self._requests is not None:
                 self._requests.write()

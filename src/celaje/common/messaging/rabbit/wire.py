@@ -210,15 +210,20 @@ def _restore(value: Any, path: list[Any], mark: str) -> Any:
 
 
 def _expires(headers: dict[str, Any], expiration: str | None) -> datetime.datetime | None:
-    """Ours send the moment; a stock caller only how long the message may wait."""
+    """Ours send the moment; a stock caller only how long the message may wait. A moment that is over, or
+    further away than that, is of another clock: the broker delivers nothing that is over."""
     try:
+        if not expiration:
+            return None
+        longest = datetime.timedelta(milliseconds=int(expiration))
+        now = clock.now()
         if "celaje_expires" in headers:
-            return datetime.datetime.fromisoformat(str(headers["celaje_expires"]))
-        if expiration:
-            return clock.now() + datetime.timedelta(milliseconds=int(expiration))
+            moment = datetime.datetime.fromisoformat(str(headers["celaje_expires"]))
+            if now < moment <= now + longest:
+                return moment
+        return now + longest
     except ValueError:
-        pass
-    return None
+        return None
 
 
 def _seconds(value: Any) -> float:
