@@ -77,6 +77,23 @@ def _port(value: Any) -> int | None:
     return None if value is None or value == "" else to.integer(-1, 65535)(value)
 
 
+# The columns that are shown as they are.
+_SHOWN = (
+    "id",
+    "project_id",
+    "security_group_id",
+    "direction",
+    "ethertype",
+    "protocol",
+    "port_range_min",
+    "port_range_max",
+    "remote_ip_prefix",
+    "remote_group_id",
+    "description",
+    "revision_number",
+)
+
+
 class SecurityGroupRules(Collection):
     resource = Resource(
         "security_group_rule",
@@ -98,25 +115,7 @@ class SecurityGroupRules(Collection):
     not_found = errors.SecurityGroupRuleNotFound
     quota = "security_group_rule"
     tagged = False
-    columns = {
-        name: SECURITY_GROUP_RULES.c[name]
-        for name in (
-            "id",
-            "project_id",
-            "security_group_id",
-            "direction",
-            "ethertype",
-            "protocol",
-            "port_range_min",
-            "port_range_max",
-            "remote_ip_prefix",
-            "remote_group_id",
-            "description",
-            "revision_number",
-            "created_at",
-            "updated_at",
-        )
-    }
+    columns = {name: SECURITY_GROUP_RULES.c[name] for name in (*_SHOWN, "created_at", "updated_at")}
 
     def visible(self, project_id: str | None) -> Any:
         own = select(SECURITY_GROUPS.c.id).where(SECURITY_GROUPS.c.project_id == project_id)
@@ -170,23 +169,7 @@ def _reaches(request: Request, group: Row) -> bool:
 
 def rule_view(row: Row) -> View:
     """The rule, also as its group shows it."""
-    shown = {
-        name: row[name]
-        for name in (
-            "id",
-            "project_id",
-            "security_group_id",
-            "direction",
-            "ethertype",
-            "protocol",
-            "port_range_min",
-            "port_range_max",
-            "remote_ip_prefix",
-            "remote_group_id",
-            "description",
-            "revision_number",
-        )
-    }
+    shown = {name: row[name] for name in _SHOWN}
     return {
         **shown,
         "tenant_id": row["project_id"],

@@ -8,8 +8,9 @@ from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import groups as groups_api
 from celaje.volume.api import listing, lookup, schemas
+from celaje.volume.api import snapshots as snapshots_api
 from celaje.volume.api.volume_view import moment
-from celaje.volume.db import groups, snapshots, types, volumes
+from celaje.volume.db import groups, snapshots, volumes
 from celaje.volume.db.tables import GROUP_SNAPSHOTS, SNAPSHOTS
 from celaje.volume.states import GROUP_SNAPSHOTS as STATES
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
@@ -141,26 +142,8 @@ def _snapshot_of(request: Request, tx: Transaction, group_snapshot: Row, volume:
             reason=f"Volume {volume['id']} status must be available or in-use, but current status is: "
             f"{volume['status']}."
         )
-    volume_type = types.get(tx, volume["volume_type_id"])
-    assert volume_type is not None
-    request.service.quotas.check_snapshot(tx, volume["project_id"], volume_type, volume["size"])
-    row: Row = {
-        "id": clock.new_uuid(),
-        "volume_id": volume["id"],
-        "project_id": volume["project_id"],
-        "user_id": request.context.user_id,
-        "name": group_snapshot["name"],
-        "description": group_snapshot["description"],
-        "volume_size": volume["size"],
-        "status": "creating",
-        "progress": "0%",
-        "volume_type_id": volume["volume_type_id"],
-        "provider_location": None,
-        "group_snapshot_id": group_snapshot["id"],
-        "consumes_quota": True,
-        "metadata": {},
-        "created_at": group_snapshot["created_at"],
-    }
+    told = {"name": group_snapshot["name"], "description": group_snapshot["description"]}
+    row = {**snapshots_api.new_row(request, tx, volume, told), "group_snapshot_id": group_snapshot["id"]}
     snapshots.insert(tx, row)
     return row
 

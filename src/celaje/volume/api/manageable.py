@@ -17,7 +17,7 @@ from celaje.volume.api import lookup, schemas
 from celaje.volume.api import snapshots as snapshots_api
 from celaje.volume.api.services import HOST
 from celaje.volume.api.volume_view import VolumeView
-from celaje.volume.db import attachments, backends, snapshots, transfers, types, volumes
+from celaje.volume.db import attachments, backends, snapshots, transfers, volumes
 
 Row = dict[str, Any]
 
@@ -220,7 +220,6 @@ def _page(request: Request, rows: list[Row]) -> list[Row]:
 def manage_snapshot(request: Request) -> Row:
     asked = request.body["snapshot"]
     source = data_id(asked["ref"])
-    name = asked.get("name")
 
     def unit(tx: Transaction) -> Row:
         volume = lookup.volume(request, tx, asked["volume_id"])
@@ -229,25 +228,7 @@ def manage_snapshot(request: Request) -> Row:
                 reason=f"Volume {volume['id']} must be available or in-use to have a snapshot managed, it is "
                 f"{volume['status']}."
             )
-        volume_type = types.get(tx, volume["volume_type_id"])
-        assert volume_type is not None
-        request.service.quotas.check_snapshot(tx, volume["project_id"], volume_type, volume["size"])
-        row: Row = {
-            "id": clock.new_uuid(),
-            "volume_id": volume["id"],
-            "project_id": volume["project_id"],
-            "user_id": request.context.user_id,
-            "name": name.strip() if name else name,
-            "description": asked.get("description"),
-            "volume_size": volume["size"],
-            "status": "managing",
-            "progress": "0%",
-            "volume_type_id": volume["volume_type_id"],
-            "provider_location": None,
-            "consumes_quota": True,
-            "metadata": asked.get("metadata") or {},
-            "created_at": clock.now(),
-        }
+        row = {**snapshots_api.new_row(request, tx, volume, asked), "status": "managing"}
         row["flow_id"] = request.service.flows.submit(
             tx,
             "snapshot.manage",

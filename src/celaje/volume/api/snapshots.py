@@ -144,27 +144,8 @@ def create(request: Request) -> Row:
                 reason=f"Volume {volume['id']} status must be {', '.join(allowed)}, but current status is: "
                 f"{volume['status']}."
             )
-        volume_type = types.get(tx, volume["volume_type_id"])
-        assert volume_type is not None
-        project_id = volume["project_id"]
-        request.service.quotas.check_snapshot(tx, project_id, volume_type, volume["size"])
         name = asked.get("name", asked.get("display_name"))
-        row: Row = {
-            "id": clock.new_uuid(),
-            "volume_id": volume["id"],
-            "project_id": project_id,
-            "user_id": request.context.user_id,
-            "name": name.strip() if name else name,
-            "description": asked.get("description"),
-            "volume_size": volume["size"],
-            "status": "creating",
-            "progress": "0%",
-            "volume_type_id": volume["volume_type_id"],
-            "provider_location": None,
-            "consumes_quota": True,
-            "metadata": asked.get("metadata") or {},
-            "created_at": clock.now(),
-        }
+        row = new_row(request, tx, volume, {**asked, "name": name})
         row["flow_id"] = request.service.flows.submit(
             tx,
             "snapshot.create",
@@ -174,12 +155,36 @@ def create(request: Request) -> Row:
                 "volume": volumes.for_driver(volume),
                 "attached": volume["status"] == "in-use",
             },
-            project_id=project_id,
+            project_id=volume["project_id"],
         )
         snapshots.insert(tx, row)
         return row
 
     return {"snapshot": view(request, request.service.database.write(unit))}
+
+
+def new_row(request: Request, tx: Transaction, volume: Row, asked: Row) -> Row:
+    """A snapshot of `volume` within the quota, not written yet. `asked`: name, description, metadata."""
+    volume_type = types.get(tx, volume["volume_type_id"])
+    assert volume_type is not None
+    request.service.quotas.check_snapshot(tx, volume["project_id"], volume_type, volume["size"])
+    name = asked.get("name")
+    return {
+        "id": clock.new_uuid(),
+        "volume_id": volume["id"],
+        "project_id": volume["project_id"],
+        "user_id": request.context.user_id,
+        "name": name.strip() if name else name,
+        "description": asked.get("description"),
+        "volume_size": volume["size"],
+        "status": "creating",
+        "progress": "0%",
+        "volume_type_id": volume["volume_type_id"],
+        "provider_location": None,
+        "consumes_quota": True,
+        "metadata": asked.get("metadata") or {},
+        "created_at": clock.now(),
+    }
 
 
 def _force(request: Request, given: Any) -> bool:

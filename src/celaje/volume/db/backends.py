@@ -89,9 +89,9 @@ def limit(backend: Row) -> float | None:
     return usable * backend["max_over_subscription_ratio"] if backend["thin_provisioning_support"] else usable
 
 
-def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
-    """Put the volume on the pool if there is room: {"claimed": True, "service_uuid"}; otherwise
-    {"claimed": False, "reason"}. The flow must hold the volume."""
+def _chosen(tx: Transaction, decision: Row, size: int) -> tuple[Row | None, str | None]:
+    """The worker's service record, and why the scheduler's choice will not do, if so. Its pool is held until
+    the transaction ends."""
     pool = decision["backend"]
     backend = _locked(tx, pool)
     if backend is None:
@@ -100,8 +100,15 @@ def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
         assert backend is not None
     service = _service.one(tx, service_host=host_of(pool))
     if service is not None and service["disabled"]:
-        return {"claimed": False, "reason": f"cinder-volume on {host_of(pool)} is disabled"}
-    refusal = _no_room(tx, backend, volume["size"])
+        return service, f"cinder-volume on {host_of(pool)} is disabled"
+    return service, _no_room(tx, backend, size)
+
+
+def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
+    """Put the volume on the pool if there is room: {"claimed": True, "service_uuid"}; otherwise
+    {"claimed": False, "reason"}. The flow must hold the volume."""
+    pool = decision["backend"]
+    service, refusal = _chosen(tx, decision, volume["size"])
     if refusal:
         return {"claimed": False, "reason": refusal}
     taken = _take.run(
@@ -118,19 +125,10 @@ def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
 
 def claim_besides(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
     """A second claim for a volume that is to move: {"claimed": bool, "reason"?}. The flow must hold it."""
-    pool = decision["backend"]
-    backend = _locked(tx, pool)
-    if backend is None:
-        record(tx, pool, decision["capacity"])
-        backend = _locked(tx, pool)
-        assert backend is not None
-    service = _service.one(tx, service_host=host_of(pool))
-    if service is not None and service["disabled"]:
-        return {"claimed": False, "reason": f"cinder-volume on {host_of(pool)} is disabled"}
-    refusal = _no_room(tx, backend, volume["size"])
+    _, refusal = _chosen(tx, decision, volume["size"])
     if refusal:
         return {"claimed": False, "reason": refusal}
-    taken = _bring.run(tx, row=volume["id"], holder=flow_id, pool=pool)
+    taken = _bring.run(tx, row=volume["id"], holder=flow_id, pool=decision["backend"])
     return {"claimed": taken == 1, "reason": "the volume is no longer this flow's"}
 
 
