@@ -235,7 +235,9 @@ class Process(Assembly):
         apis = [service.api for service in self.running.values() if service.api is not None]
         if len(apis) == 1:
             return apis[0](environ, start_response)
-        url = self._first.api.public_endpoint or f"http://{environ.get('HTTP_HOST', '127.0.0.1')}"
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO") or environ["wsgi.url_scheme"]
+        host = environ.get("HTTP_HOST", "127.0.0.1")
+        url = self._first.api.public_endpoint or f"{scheme}://{host}"
         return FrontDoor(self.running, lambda: url)(environ, start_response)
 
 

@@ -135,3 +135,54 @@ def test_service_list_without_a_login(celaje, tmp_path):
     done = celaje("service", "list", "--clouds", tmp_path / "clouds.yaml")
     assert done.returncode == 1
     assert "--clouds" in said(done)
+
+
+def test_an_api_with_a_certificate_of_its_own(celaje, files, tmp_path):
+    """TLS at the process itself: whoever trusts the authority logs in, and finds https in the links."""
+    from celaje.common.errors import Unavailable
+    from celaje.common.rest.http_transport import HttpTransport
+    from tests.cloud import Client
+    from tests.servers.rabbitmq import certificates
+
+    certificates(tmp_path)
+    config = tmp_path / "celaje.conf"
+    plain = config.read_text()
+    config.write_text(
+        f"{plain}\n[ssl]\ncert_file = {tmp_path}/server.pem\nkey_file = {tmp_path}/nothing.key\n"
+    )
+    assert celaje("db", "sync", "--service", "identity", *files).returncode == 0
+    assert celaje("identity", "setup-keys", *files).returncode == 0
+    done = celaje("service", "identity.api", *files)
+    assert done.returncode == 1
+    assert "nothing.key cannot be read" in said(done)
+    config.write_text(f"{plain}\n[ssl]\ncert_file = {tmp_path}/server.pem\nkey_file = {tmp_path}/ca.pem\n")
+    assert "are no pair" in said(celaje("service", "identity.api", *files))
+
+    config.write_text(
+        f"{plain}\n[ssl]\ncert_file = {tmp_path}/server.pem\nkey_file = {tmp_path}/server.key\n"
+    )
+    port = int(plain.rsplit("bind_port = ", 1)[1])
+    with open(tmp_path / "log", "ab") as log:
+        process = subprocess.Popen(
+            [str(BIN / "celaje"), "service", "identity.api", *files], stdout=log, stderr=log
+        )
+    try:
+        trusting = Client(HttpTransport(f"https://127.0.0.1:{port}", ca_file=str(tmp_path / "ca.pem")), None)
+        end = time.monotonic() + 60
+        while True:
+            try:
+                if trusting.get("/healthcheck").status == 200:
+                    break
+            except Unavailable:
+                pass
+            assert process.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        links = trusting.get("/v3").ok()["version"]["links"]
+        assert links[0]["href"].startswith(f"https://127.0.0.1:{port}/")
+        with pytest.raises(Unavailable):
+            Client(HttpTransport(f"https://127.0.0.1:{port}"), None).get("/healthcheck")
+        with pytest.raises(Unavailable):
+            Client(HttpTransport(f"http://127.0.0.1:{port}"), None).get("/healthcheck")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, (tmp_path / "log").read_text()

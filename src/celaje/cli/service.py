@@ -75,7 +75,8 @@ def start(names: tuple[str, ...], files: tuple[str, ...], dirs: tuple[str, ...])
 
     api = process.first.api
     loader = Loader(settings, "celaje.cli.service:Hosted")
-    hosting.serve(loader, *address, threads=api.threads, backlog=api.backlog)
+    tls = hosting.Tls.of(process.first.ssl)
+    hosting.serve(loader, *address, threads=api.threads, backlog=api.backlog, tls=tls)
 
 
 class Hosted:

@@ -32,6 +32,7 @@ def common_options() -> Options:
         "oslo_messaging_notifications": NOTIFICATION_OPTIONS,
         "upgrade_levels": UPGRADE_OPTIONS,
         "api": _api(),
+        "ssl": _ssl(),
         "keystone_authtoken": _authtoken(),
         "fernet_tokens": _fernet_tokens(),
         "service": _service(),
@@ -204,6 +205,23 @@ def _api() -> list[cfg.Opt]:
 def _listen(*names: str) -> list[cfg.DeprecatedOpt]:
     """The services' own names for it, all in [DEFAULT]."""
     return [cfg.DeprecatedOpt(name, group="DEFAULT") for name in names]
+
+
+def _ssl() -> list[cfg.Opt]:
+    """oslo.service's group, for who lets no balancer end TLS."""
+    return [
+        cfg.StrOpt(
+            "cert_file",
+            help="Certificate (PEM, with its chain) that the process's APIs are served with. Not set: plain "
+            "HTTP, for a balancer that ends TLS.",
+        ),
+        cfg.StrOpt("key_file", help="The private key of cert_file."),
+        cfg.StrOpt(
+            "ca_file",
+            help="Authority of the clients' certificates: who has none of it is not let in. Not set: clients "
+            "need no certificate.",
+        ),
+    ]
 
 
 def _authtoken() -> list[cfg.Opt]:
