@@ -2,7 +2,7 @@
 # Installs Debian's packages that the tests need, unless they are there; with `servers` also the database
 # servers and the broker. Needs root only when some are missing.
 set -eu
-needed="qemu-system-x86 qemu-utils kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage haproxy"
+needed="qemu-system-x86 qemu-utils qemu-block-extra tgt kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage haproxy"
 case "${1:-}" in
     servers | cluster) needed="$needed postgresql mariadb-server rabbitmq-server" ;;
 esac

@@ -24,6 +24,9 @@ NOVA = {"X-OpenStack-Nova-API-Version": "2.90"}
 CINDER = {"OpenStack-API-Version": "volume 3.71"}
 OCTETS = {"Content-Type": "application/octet-stream"}
 MEGABYTES = 8
+LUKS = {"provider": "luks", "control_location": "front-end", "cipher": "aes-xts-plain64", "key_size": 256}
+LUKS_HEADER = 4040 * 512
+PLAIN = "WHOEVER-READS-THIS-HAS-NO-KEY"
 
 
 class Shell:
@@ -101,6 +104,9 @@ class World:
         for name in ("near", "far"):
             specs = {"volume_backend_name": name}
             self.volume.post("/v3/types", {"volume_type": {"name": name, "extra_specs": specs}}).ok()
+            secret = {"name": f"{name}-secret", "extra_specs": specs}
+            type_id = self.volume.post("/v3/types", {"volume_type": secret}).ok()["volume_type"]["id"]
+            self.volume.post(f"/v3/types/{type_id}/encryption", {"encryption": LUKS}).ok()
         image = {"name": "tiny", "disk_format": "qcow2", "container_format": "bare"}
         self.image_id = self.image.post("/v2/images", image).ok(201)["id"]
         raw = guest_image().read_bytes()
@@ -207,6 +213,11 @@ class World:
         body = {"snapshot": {"volume_id": volume_id, "force": True}}
         answer = self.volume.post("/v3/snapshots", body, headers={"OpenStack-API-Version": "volume 3.50"})
         return self.settled("snapshots", answer.ok(202)["snapshot"]["id"])
+
+    def passphrase(self, volume_id):
+        service = self.cloud.running["volume"]
+        shown = self.volume.get(f"/v3/volumes/{volume_id}/encryption", headers=CINDER).ok()
+        return service.database.read(service.keys.passphrase, shown["encryption_key_id"])
 
     def backup(self, volume_id, **wanted):
         body = {"backup": {"volume_id": volume_id, **wanted}}
@@ -348,3 +359,41 @@ def test_connections_tell_no_secret_when_they_are_over(world, servers):
         steps = service.flow_tables.steps
         rows = service.database.read(lambda tx, steps=steps: tx.execute(steps.select()).fetchall())
         assert key not in json.dumps([str(row) for row in rows]), name
+
+
+@pytest.mark.parametrize("backend", ["near", "far"])
+def test_an_encrypted_volume_is_noise_to_all_but_its_guests(world, servers, backend):
+    """In the clear in the guest, LUKS everywhere else: the back end's file, a copy of it, the services'
+    rows."""
+    one, two = servers
+    volume_id = world.new_volume(volume_type=f"{backend}-secret")
+    disk = world.attach(one, volume_id)
+    shell = world.shell(one)
+    assert shell.size(disk) == (1 << 30) - LUKS_HEADER
+    written = shell.fill(disk)
+    shell.run(f"yes {PLAIN} | head -c 1048576 | dd of={disk} bs=1M seek=16 conv=fsync 2>/dev/null; sync")
+    snapshot_id = world.snapshot(volume_id)
+    world.action(volume_id, "os-extend", {"new_size": 2})
+    world.settled("volumes", volume_id, "in-use")
+    until(lambda: shell.size(disk) == (2 << 30) - LUKS_HEADER, 60, "2 GiB in the guest")
+    assert shell.digest(disk) == written
+    world.detach(one, volume_id)
+    copies = [
+        world.new_volume(source_volid=volume_id, size=2),
+        world.new_volume(snapshot_id=snapshot_id, size=2),
+    ]
+    driver = world.cloud.running["volume"].workers[backend].driver
+    for each in (volume_id, *copies):
+        with driver.open_content({"id": each}) as path, open(path, "rb") as file:
+            head = file.read(32 << 20)
+        assert head.startswith(b"LUKS") and PLAIN.encode() not in head
+        disk = world.attach(two, each)
+        assert world.shell(two).digest(disk) == written
+        assert PLAIN in world.shell(two).run(f"dd if={disk} bs=1M skip=16 count=1 2>/dev/null | head -n 1")
+        world.detach(two, each)
+    opened_with = world.passphrase(volume_id)
+    for name in ("volume", "compute"):
+        service = world.cloud.running[name]
+        for table in service.metadata.sorted_tables:
+            rows = service.database.read(lambda tx, table=table: tx.execute(table.select()).fetchall())
+            assert opened_with not in json.dumps([str(row) for row in rows]), (name, table.name)

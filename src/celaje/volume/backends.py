@@ -15,6 +15,7 @@ from celaje.volume.drivers.base import VolumeDriver
 NAMES = {
     "file": "celaje.volume.drivers.file.FileDriver",
     "nbd": "celaje.volume.drivers.nbd.NbdDriver",
+    "iscsi": "celaje.volume.drivers.iscsi.IscsiDriver",
     "fake": "celaje.volume.drivers.fake.FakeDriver",
 }
 # What a cloud has that names no back end.

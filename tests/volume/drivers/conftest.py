@@ -7,6 +7,7 @@ from celaje.common import processes
 from celaje.volume.drivers.fake import FakeDriver
 from celaje.volume.drivers.fake_state import FakeBackendState
 from celaje.volume.drivers.file import FileDriver
+from celaje.volume.drivers.iscsi import IscsiDriver
 from celaje.volume.drivers.nbd import NbdDriver
 
 HAS_STORAGE_DAEMON = processes.find("qemu-storage-daemon") is not None
@@ -50,6 +51,23 @@ def make_nbd_driver(tmp_path):
         driver.daemon.kill()
 
 
+@pytest.fixture
+def make_iscsi_driver(tmp_path):
+    """Like the others, and ends the daemon after the test."""
+    made = []
+
+    def make(folder=tmp_path / "volumes", host="node-1", **overrides):
+        options = _configure(IscsiDriver, volumes_dir=str(folder), **overrides)
+        driver = IscsiDriver(options, backend="fast", host=host)
+        driver.check_for_setup_error()
+        made.append(driver)
+        return driver
+
+    yield make
+    for driver in made:
+        driver.daemon.kill()
+
+
 def _make_fake_driver(state=None, **overrides):
     driver = FakeDriver(_configure(FakeDriver, **overrides), backend="fast", host="node-1", state=state)
     driver.check_for_setup_error()
@@ -71,13 +89,13 @@ def make_fake_driver():
     return _make_fake_driver
 
 
-@pytest.fixture(params=["fake", "fake-kept", "file-qcow2", "file-raw", "nbd"])
+@pytest.fixture(params=["fake", "fake-kept", "file-qcow2", "file-raw", "nbd", "iscsi"])
 def start(request, tmp_path):
     """A function that starts the worker's driver; what it starts later finds what was there before."""
     if request.param == "file-qcow2" and not HAS_QEMU_IMG:
         pytest.skip("qemu-img is not installed")
-    if request.param == "nbd":
-        return request.getfixturevalue("make_nbd_driver")
+    if request.param in ("nbd", "iscsi"):
+        return request.getfixturevalue(f"make_{request.param}_driver")
     state = FakeBackendState()
     return {
         "fake": lambda: _make_fake_driver(state),

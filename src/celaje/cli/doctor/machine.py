@@ -8,6 +8,8 @@ from pathlib import Path
 from celaje.cli.doctor.examination import ERROR, WARNING, Examination, Finding
 
 _GIB = 1 << 30
+# What offers a back end's volumes to hosts: its program and Debian's package.
+_DAEMONS = {"nbd": ("qemu-storage-daemon", "qemu-system-common"), "iscsi": ("tgtd", "tgt")}
 # Below the first a database cannot work, below the second the next image fills the disk.
 _NO_ROOM, _LITTLE_ROOM = 0.2, 5.0
 
@@ -44,7 +46,7 @@ def back_ends(exam: Examination) -> Iterator[Finding]:
     for name, backend in conf.backends.items() if conf is not None else ():
         where = exam.where("volume", name, "volume_driver")
         driver = backend.volume_driver
-        if driver not in ("file", "nbd"):
+        if driver not in ("file", "nbd", "iscsi"):
             continue
         if shutil.which("qemu-img") is None:
             yield Finding(
@@ -54,13 +56,14 @@ def back_ends(exam: Examination) -> Iterator[Finding]:
                 "Only raw images can become volumes.",
                 "apt-get install qemu-utils",
             )
-        if driver == "nbd" and shutil.which("qemu-storage-daemon") is None:
+        program, package = _DAEMONS.get(driver, ("", ""))
+        if program and shutil.which(program) is None:
             yield Finding(
                 ERROR,
-                f"The back end {name} needs qemu-storage-daemon, which is not installed.",
+                f"The back end {name} needs {program}, which is not installed.",
                 where,
                 "Its worker does not start.",
-                "apt-get install qemu-system-common",
+                f"apt-get install {package}",
             )
 
 

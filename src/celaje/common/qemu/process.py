@@ -9,7 +9,7 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ PROC = Path("/proc")
 
 
 def start(
-    command: Sequence[str], folder: Path, log: Path, descriptors: Sequence[int] = ()
+    command: Sequence[str],
+    folder: Path,
+    log: Path,
+    descriptors: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """In a session of its own, with `folder` as its current one (sockets are named relative to it)."""
     with log.open("ab") as output:
@@ -35,7 +39,11 @@ def start(
                 cwd=folder,
                 start_new_session=True,
                 pass_fds=tuple(descriptors),
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+                env={
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "LC_ALL": "C",
+                    **(environment or {}),
+                },
             )
         except OSError as error:
             raise DriverError(f"{command[0]} cannot be started: {error}") from error
@@ -68,6 +76,15 @@ def find(pidfile: Path, mark: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return identify(pid) if _serves(pid, mark) else None
+
+
+def find_marked(mark: str) -> dict[str, Any] | None:
+    """The process with that mark, whoever wrote down what: of a program without a pidfile, whose starter died
+    before it wrote one."""
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and _serves(int(entry.name), mark):
+            return identify(int(entry.name))
+    return None
 
 
 def _serves(pid: int, mark: str) -> bool:

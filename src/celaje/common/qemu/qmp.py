@@ -7,13 +7,12 @@ word. Source: QEMU's qmp-spec.
 
 import contextlib
 import json
-import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from celaje.common import clock
+from celaje.common import clock, unix_socket
 from celaje.common.errors import DriverError
 
 
@@ -124,18 +123,7 @@ class _DeadlinePassed(QmpTimeout):
 
 
 def _connect(path: Path, timeout: float) -> socket.socket:
-    """Through the folder's descriptor, since a socket's address has at most 107 bytes and state paths are
-    longer."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(timeout)
-    folder = None
     try:
-        folder = os.open(path.parent, os.O_PATH)
-        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+        return unix_socket.connect(path, timeout)
     except OSError as error:
-        connection.close()
         raise QmpTimeout(f"{path}: cannot be reached: {error}") from error
-    finally:
-        if folder is not None:
-            os.close(folder)
-    return connection

@@ -12,6 +12,7 @@ from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
 from celaje.volume.db import attachments, backends, messages
 from celaje.volume.db.tables import VOLUMES
+from celaje.volume.drivers.base import VolumeInUse
 from celaje.volume.errors import ExtendFailed, NoValidBackend
 from celaje.volume.states import VOLUMES as STATES
 
@@ -25,7 +26,8 @@ def extension_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None
     unknown: error_extending."""
     arguments = flow_row["arguments"]
     volume_id = arguments["volume"]["id"]
-    untouched = isinstance(error, NoValidBackend)
+    # Or it is open, and the back end grows nothing that is.
+    untouched = isinstance(error, NoValidBackend | VolumeInUse)
     if untouched:
         moved = attachments.give_back(tx, volume_id, flow_row["id"], "extending", pending_size=None)
     else:

@@ -60,8 +60,12 @@ class FileDriver(base.VolumeDriver):
             raise errors.ConfigurationError(f"volumes_dir is not set in [{backend}].")
         self._folder = Path(configuration.volumes_dir).absolute()
         self._qemu_img = processes.find("qemu-img")
-        self._format = configuration.file_volume_format if self._qemu_img else "raw"
+        self._format = self.new_format() if self._qemu_img else "raw"
         self._reflinks = False
+
+    def new_format(self) -> str:
+        """The format of new volumes, where qemu-img is there to make it."""
+        return str(self.configuration.file_volume_format)
 
     def explain(self) -> str:
         sharing = "share blocks (reflink)" if self._reflinks else "are full copies (no reflink here)"
@@ -81,10 +85,15 @@ class FileDriver(base.VolumeDriver):
             ) from error
 
     def capabilities(self) -> dict[str, Any]:
+        return self.report()
+
+    def report(self, **features: Any) -> dict[str, Any]:
+        """The folder's numbers, with what the driver can besides."""
         total, free = capacity.of_folder(self._folder)
         sizes = [volume["size"] for volume in self.list_volumes()]
         allocated = sum(sizes)
-        return capacity.report(self, capacity.Capacity(total, free, allocated, allocated, len(sizes)))
+        numbers = capacity.Capacity(total, free, allocated, allocated, len(sizes))
+        return capacity.report(self, numbers, **features)
 
     def create_volume(self, volume: base.Volume) -> dict[str, Any]:
         size = volume["size"] * base.GIB
@@ -150,7 +159,7 @@ class FileDriver(base.VolumeDriver):
         base.refuse_shrinking(volume["id"], size / base.GIB, new_size)
         if size == new_size * base.GIB:
             return
-        if local_files.is_open_by_qemu(path):
+        if self.is_open(base.data_id(volume), path):
             raise base.VolumeInUse(volume_id=volume["id"])
         with self._told_as_full():
             self._grow(path, format_of(path), size, new_size)
@@ -175,7 +184,7 @@ class FileDriver(base.VolumeDriver):
         source = self._find(SNAPSHOT, base.checked(snapshot["id"]))
         if source is None:
             raise base.SnapshotMissing(snapshot_id=snapshot["id"])
-        if local_files.is_open_by_qemu(path):
+        if self.is_open(base.data_id(volume), path):
             raise base.VolumeInUse(volume_id=volume["id"])
         with (
             local_files.partial(self._folder, f"{VOLUME}-{base.data_id(volume)}") as partial,
@@ -345,6 +354,10 @@ class FileDriver(base.VolumeDriver):
                 with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                     found.append({"id": identifier, "size": -(-virtual_size(path) // base.GIB)})
         return found
+
+    def is_open(self, identifier: str, path: Path) -> bool:
+        """Whether a host holds the volume open."""
+        return local_files.is_open_by_qemu(path)
 
     def is_written(self, identifier: str, path: Path) -> bool:
         """Whether a guest holds the volume open for writing."""

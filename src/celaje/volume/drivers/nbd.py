@@ -13,7 +13,7 @@ from oslo_config import cfg
 
 from celaje.common import errors
 from celaje.common.qemu.qmp import QmpError
-from celaje.volume.drivers import base, capacity, file
+from celaje.volume.drivers import base, file
 from celaje.volume.drivers.storage_daemon import StorageDaemon
 
 OPTIONS = [
@@ -69,16 +69,7 @@ class NbdDriver(file.FileDriver):
             self.daemon.restore()
         except errors.DriverError:
             state = "down"
-        total, free = capacity.of_folder(self._folder)
-        sizes = [volume["size"] for volume in self.list_volumes()]
-        allocated = sum(sizes)
-        return capacity.report(
-            self,
-            capacity.Capacity(total, free, allocated, allocated, len(sizes)),
-            online_extend_support=True,
-            multiattach=True,
-            backend_state=state,
-        )
+        return self.report(online_extend_support=True, multiattach=True, backend_state=state)
 
     def initialize_connection(self, volume: base.Volume, connector: base.Connector) -> dict[str, Any]:
         identifier = base.data_id(volume)

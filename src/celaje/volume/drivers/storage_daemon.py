@@ -247,7 +247,7 @@ class StorageDaemon:
 
     def _choose_port(self, record: Record) -> None:
         if record.port == 0 or (self._port and record.port != self._port):
-            record.port = self._port or _free_port(self.address)
+            record.port = self._port or free_port(self.address)
             self._save(record)
 
     @contextlib.contextmanager
@@ -334,7 +334,8 @@ def _nobody() -> str:
     return f"nobody.{clock.new_token(8)}:{clock.random_bytes(32).hex()}\n"
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str) -> int:
+    """A port that nobody listens on now."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -25,7 +25,7 @@ NAME_LIMIT = 20  # of a virtio disk's serial
 @dataclass
 class Disk:
     """`volume`: the volume's id; None for a disk of the server's own. `slot`: number of its PCIe port. `nbd`,
-    `luks`: see volumes.Source."""
+    `iscsi`, `luks`: see volumes.Source."""
 
     path: str
     format: str
@@ -35,6 +35,7 @@ class Disk:
     read_only: bool = False
     boot: bool = False
     nbd: dict[str, Any] | None = None
+    iscsi: dict[str, Any] | None = None
     luks: bool = False
 
     @property

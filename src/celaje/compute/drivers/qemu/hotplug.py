@@ -30,9 +30,9 @@ def plug_volume(guest: Guest, volume: str, source: volumes.Source) -> str:
         disk = Disk(device=free_device(taken), slot=domain.free_slot(), volume=volume, **source.kept)
         domain.disks.append(disk)
         guest.save()
-    elif disk.nbd != source.nbd and state == PowerState.SHUTDOWN:
+    elif (disk.nbd, disk.iscsi) != (source.nbd, source.iscsi) and state == PowerState.SHUTDOWN:
         # Connected anew, by another export; a running guest keeps the one that it has open.
-        disk.nbd = source.nbd
+        disk.nbd, disk.iscsi = source.nbd, source.iscsi
         guest.save()
     volumes.keep_secrets(guest.folder, volume, source)
     if state != PowerState.SHUTDOWN:
@@ -116,7 +116,7 @@ def plugged(guest: Guest, volume: str) -> Disk:
 def extend_volume(guest: Guest, volume: str, size: int) -> None:
     disk = plugged(guest, volume)
     if guest.require("have a volume extended", *PLUGGABLE) == PowerState.SHUTDOWN:
-        if not disk.nbd:
+        if disk.path:
             disks.grow(disk.path, disk.format, size)
         return
     with guest.qmp() as qmp:

@@ -5,6 +5,7 @@ Called by the driver and by hotplug. A volume is a file of this host (`local`) o
 data. Secrets lie in files of the server's folder, never on a command line or in the record.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,17 +20,20 @@ from celaje.compute.drivers.qemu import disks
 # Seconds for which a guest's requests wait when the export's daemon is restarted, or extends the volume.
 RECONNECT = 60
 SECRETS = "secrets"
-PSK, PASSPHRASE = "keys.psk", "passphrase"
+PSK, PASSPHRASE, CHAP = "keys.psk", "passphrase", "chap"
+IQN = re.compile(r"[A-Za-z0-9.:_-]{1,223}")
 
 
 @dataclass(frozen=True)
 class Source:
-    """`path` of a local file, or `nbd`: {"host", "port", "export", "user"}. `secrets`: contents by file."""
+    """`path` of a local file, or `nbd`: {"host", "port", "export", "user"}, or `iscsi`: {"portal", "target",
+    "lun", "user"}. `secrets`: contents by file."""
 
     path: str = ""
     format: str = "raw"
     read_only: bool = False
     nbd: dict[str, Any] | None = None
+    iscsi: dict[str, Any] | None = None
     luks: bool = False
     secrets: dict[str, str] = field(default_factory=dict)
 
@@ -41,6 +45,7 @@ class Source:
             "format": self.format,
             "read_only": self.read_only,
             "nbd": self.nbd,
+            "iscsi": self.iscsi,
             "luks": self.luks,
         }
 
@@ -49,12 +54,14 @@ def source_of(connection_info: ConnectionInfo) -> Source:
     """What a connection_info opens; refuses kinds and values that this driver cannot plug."""
     kind = connection_info.get("driver_volume_type")
     data = connection_info.get("data", {})
-    path, form, nbd = "", "raw", None
+    path, form, nbd, iscsi = "", "raw", None, None
     secrets: dict[str, str] = {}
     if kind == "local":
         path, form = _file(data)
     elif kind == "nbd":
         nbd, secrets = _export(data)
+    elif kind == "iscsi":
+        iscsi, secrets = _target(data)
     else:
         raise UnsupportedConnection(driver_volume_type=kind)
     passphrase = data.get("encryption_passphrase")
@@ -63,7 +70,7 @@ def source_of(connection_info: ConnectionInfo) -> Source:
     if passphrase:
         secrets[PASSPHRASE] = passphrase
     read_only = data.get("access_mode", "rw") == "ro"
-    return Source(path, form, read_only, nbd, bool(passphrase), secrets)
+    return Source(path, form, read_only, nbd, iscsi, bool(passphrase), secrets)
 
 
 def _file(data: dict[str, Any]) -> tuple[str, str]:
@@ -89,6 +96,23 @@ def _export(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         raise DriverError("The volume's NBD connection has no usable pre-shared key.")
     nbd["user"] = user
     return nbd, {PSK: f"{user}:{key}\n"}
+
+
+def _target(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    try:
+        iscsi = {
+            "portal": str(data["target_portal"]),
+            "target": str(data["target_iqn"]),
+            "lun": int(data["target_lun"]),
+            "user": str(data["auth_username"]),
+        }
+    except (KeyError, ValueError) as error:
+        raise DriverError(f"The volume's iSCSI connection lacks {error}.") from None
+    if data.get("auth_method") != "CHAP" or not data.get("auth_password"):
+        raise DriverError("A volume is attached by iSCSI with CHAP only.")
+    if not IQN.fullmatch(str(iscsi["target"])):
+        raise DriverError(f"{iscsi['target']!r} is no name of an iSCSI target.")
+    return iscsi, {CHAP: str(data["auth_password"])}
 
 
 def keep_secrets(folder: Path, volume: str, source: Source) -> None:
@@ -118,6 +142,9 @@ def objects(disk: Any, folder: Path) -> Iterator[dict[str, Any]]:
             "dir": str(_place(folder, disk.volume)),
             "username": disk.nbd["user"],
         }
+    if disk.iscsi:
+        file = str(_place(folder, disk.volume) / CHAP)
+        yield {"qom-type": "secret", "id": f"chap-{disk.volume}", "file": file, "format": "raw"}
     if disk.luks:
         file = str(_place(folder, disk.volume) / PASSPHRASE)
         yield {"qom-type": "secret", "id": _secret(disk), "file": file, "format": "raw"}
@@ -128,6 +155,8 @@ def node(disk: Any) -> dict[str, Any]:
     if disk.nbd:
         below = export_node(disk, f"{disk.node}-f")
         return {**top_node(disk), "file": below}
+    if disk.iscsi:
+        return {**top_node(disk), "file": _target_node(disk)}
     if disk.luks:
         return {**top_node(disk), "file": disks.blockdev(disk.stored, disk.path, disk.format)}
     return disks.blockdev(disk.node, disk.path, disk.format, disk.read_only)
@@ -152,6 +181,21 @@ def export_node(disk: Any, name: str) -> dict[str, Any]:
         "reconnect-delay": RECONNECT,
         "read-only": disk.read_only,
         "discard": "unmap",
+    }
+
+
+def _target_node(disk: Any) -> dict[str, Any]:
+    iscsi = disk.iscsi
+    return {
+        "driver": "iscsi",
+        "node-name": f"{disk.node}-f",
+        "transport": "tcp",
+        "portal": iscsi["portal"],
+        "target": iscsi["target"],
+        "lun": iscsi["lun"],
+        "user": iscsi["user"],
+        "password-secret": f"chap-{disk.volume}",
+        "read-only": disk.read_only,
     }
 
 
