@@ -39,7 +39,8 @@ HOST = "celaje"
 @dataclass
 class Cloud(Assembly):
     """`state` is the cloud's folder. `files`/`dirs` are configuration files for all services, `overrides`
-    values by service. `url` is where the front door is reached, for the catalog and links."""
+    values by service, `defaults` those that a file may replace. `url` is where the front door is reached, for
+    the catalog and links."""
 
     alone = True
     syncs_schema = True
@@ -50,6 +51,7 @@ class Cloud(Assembly):
     files: Iterable[Path] = ()
     dirs: Iterable[Path] = ()
     overrides: Mapping[str, Values] = field(default_factory=dict)
+    defaults: Mapping[str, Values] = field(default_factory=dict)
     host: str = HOST
     running: dict[str, Service] = field(default_factory=dict, init=False)
 
@@ -74,7 +76,14 @@ class Cloud(Assembly):
     def configuration(self, name: str) -> Configuration:
         """The service's configuration with what the all-in-one cloud itself decides."""
         return configuration(
-            name, self.state, self.url, self.files, self.dirs, self.overrides.get(name, {}), self.host
+            name,
+            self.state,
+            self.url,
+            self.files,
+            self.dirs,
+            self.overrides.get(name, {}),
+            self.host,
+            self.defaults.get(name, {}),
         )
 
     def folder(self, name: str) -> Path:
@@ -127,12 +136,14 @@ def configuration(  # noqa: PLR0917 - what a Cloud is made of
     dirs: Iterable[Path] = (),
     overrides: Values | None = None,
     host: str = HOST,
+    defaults: Values | None = None,
 ) -> Configuration:
     """A service's configuration in an all-in-one cloud; `celaje config` reads it without starting one."""
     options = importlib.import_module(f"celaje.{name}.conf").OPTIONS
-    defaults: dict[tuple[str | None, str], Any] = {
+    usual: dict[tuple[str | None, str], Any] = {
         (None, "state_path"): str(state / name),
         (None, "host"): host,
+        **(defaults or {}),
     }
     own = {("api", "public_endpoint"): f"{url}/{name}", **(overrides or {})}
-    return load(name, options, files, dirs, overrides=own, defaults=defaults, by="celaje up")
+    return load(name, options, files, dirs, overrides=own, defaults=usual, by="celaje up")

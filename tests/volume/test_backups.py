@@ -116,6 +116,19 @@ def test_restored_into_a_new_volume_and_into_one_that_is_there(lab, volumes, set
     assert answer.status == 202
 
 
+def test_a_restored_volume_has_what_was_beside_the_data(lab, volumes, settled, backup_of, until):
+    volume_id = made(volumes, settled, name="books", description="of 2026", metadata={"owner": "me"})
+    backup = backup_of(volume_id)
+    volumes.put(f"/volumes/{volume_id}", {"volume": {"name": "other", "metadata": {"later": "1"}}})
+    answer = volumes.post(f"/backups/{backup['id']}/restore", {"restore": {}})
+    new = settled(answer.body["restore"]["volume_id"])
+    assert (new["name"], new["description"], new["metadata"]) == ("books", "of 2026", {"owner": "me"})
+    wait(volumes, backup["id"], until)
+    answer = volumes.post(f"/backups/{backup['id']}/restore", {"restore": {"volume_id": volume_id}})
+    same = settled(volume_id)
+    assert (same["name"], same["metadata"]) == ("other", {"owner": "me"})
+
+
 def test_incremental_backups_depend_on_each_other(lab, volumes, settled, backup_of, until):
     volume_id = made(volumes, settled)
     refused = volumes.post("/backups", {"backup": {"volume_id": volume_id, "incremental": True}})
@@ -137,6 +150,18 @@ def test_incremental_backups_depend_on_each_other(lab, volumes, settled, backup_
     for backup in (later, full):
         assert volumes.delete(f"/backups/{backup['id']}").status == 202
         until(lambda backup=backup: volumes.get(f"/backups/{backup['id']}").status == 404)
+
+
+def test_nobodys_backup_depends_on_another_projects(lab, volumes, settled, backup_of, until):
+    volume_id = made(volumes, settled)
+    backup_of(volume_id)
+    admin = lab.client("service")
+    alone = admin.post("/backups", {"backup": {"volume_id": volume_id, "incremental": True}})
+    assert alone.status == 400 and "No backups available" in alone.words
+    backup_of(volume_id, admin)
+    backup_of(volume_id, admin, incremental=True)
+    mine = volumes.get("/backups/detail").body["backups"]
+    assert [each["has_dependent_backups"] for each in mine] == [False]
 
 
 def test_backup_of_a_snapshot(lab, volumes, settled, backup_of, until):
@@ -232,15 +257,29 @@ def test_records(lab, volumes, settled, backup_of, until):
     answer = admin.post(f"/backups/{later['id']}/restore", {"restore": {}})
     settled(answer.body["restore"]["volume_id"])
     assert heard(lab, answer.body["restore"]["volume_id"]) == "kept"
-    record = json.loads(base64.b64decode(records[full["id"]]["backup_url"]))
-    record["id"] = "11111111-2222-4333-8444-555555555555"
-    url = base64.b64encode(json.dumps(record).encode()).decode()
+    wait(admin, later["id"], until)
     service = records[full["id"]]["backup_service"]
-    answer = admin.post(
-        "/backups/import_record", {"backup-record": {"backup_service": service, "backup_url": url}}
-    )
-    lost = wait(admin, answer.body["backup"]["id"], until, "error")
-    assert "lost or damaged" in lost["fail_reason"]
+    assert service.startswith("cinder.backup.drivers")
+
+    def import_changed(**changes):
+        record = json.loads(base64.b64decode(records[later["id"]]["backup_url"])) | changes
+        url = base64.b64encode(json.dumps(record).encode()).decode()
+        answer = admin.post(
+            "/backups/import_record", {"backup-record": {"backup_service": service, "backup_url": url}}
+        )
+        assert answer.status == 201, answer.words
+        return answer.body["backup"]["id"]
+
+    lost = import_changed(id="11111111-2222-4333-8444-555555555555", location="volumebackups/nothing")
+    assert "lost or damaged" in wait(admin, lost, until, "error")["fail_reason"]
+    # A second row for one piece of data: whichever goes first leaves it for the other.
+    twin = import_changed(id="11111111-2222-4333-8444-666666666666")
+    wait(admin, twin, until)
+    assert admin.delete(f"/backups/{twin}").status == 202
+    assert admin.get(f"/backups/{twin}").status == 404
+    again = admin.post(f"/backups/{later['id']}/restore", {"restore": {}}).body["restore"]["volume_id"]
+    settled(again)
+    assert heard(lab, again) == "kept"
     for bad in ("%%%", base64.b64encode(b"[]").decode(), base64.b64encode(b'{"id": 1}').decode()):
         body = {"backup-record": {"backup_service": service, "backup_url": bad}}
         assert admin.post("/backups/import_record", body).status == 400

@@ -106,11 +106,3 @@ def test_a_back_end_is_frozen(lab, volumes):
     assert admin.put("/os-services/thaw", {"host": "node@fast"}).status == 202
     assert (service()["frozen"], service()["status"]) == (False, "enabled")
     assert admin.put("/os-services/failover_host", {"host": "node@fast"}).status == 400
-
-
-def test_there_are_no_clusters(lab, volumes):
-    admin = lab.client("admin")
-    assert admin.get("/clusters").body == {"clusters": []}
-    assert admin.get("/clusters/one").status == 404
-    assert admin.get("/clusters?colour=red").status == 400
-    assert admin.put("/clusters/disable", {"name": "one"}).status == 404

@@ -184,8 +184,8 @@ def test_quotas_are_the_rows(lab, volumes, settled, gone):
     over = volumes.post("/volumes", {"volume": {"size": 4}})
     assert over.status == 413
     assert over.body["overLimit"]["message"] == (
-        "Requested volume or snapshot exceeds allowed gigabytes quota. Requested 4G, quota is 5G and 2G has "
-        "been consumed."
+        "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. "
+        "Requested 4G, quota is 5G and 2G has been consumed."
     )
     volumes.create(1)
     over = volumes.post("/volumes", {"volume": {"size": 1}})
@@ -350,3 +350,39 @@ def test_a_disabled_back_end_gets_no_volume(lab, volumes, settled, until):
     settled(made["id"], "error")
     assert admin.put("/os-services/enable", switch).body["status"] == "enabled"
     settled(volumes.create(1)["id"])
+
+
+def test_what_lists_may_be_filtered_by(lab, volumes, settled):
+    volume = settled(volumes.create(1, name="one")["id"])
+    admin = lab.client("admin")
+    refused = volumes.get("/volumes?colour=red&host=h")
+    assert (
+        refused.status == 400 and "Invalid filters colour,host are found in query options." in refused.words
+    )
+    # Before 3.31 what may not be asked is not looked at; administrators may ask anything, and find nothing.
+    assert len(volumes.at("3.30").get("/volumes?colour=red").body["volumes"]) == 1
+    assert admin.get("/volumes?colour=red").body["volumes"] == []
+    assert len(admin.get(f"/volumes?host={volume['os-vol-host-attr:host']}").body["volumes"]) == 1
+    assert volumes.get("/backups?snapshot_id=x").status == 400
+    assert volumes.at("3.33").get("/volumes?name~=n").status == 400
+    assert len(volumes.get("/volumes?name~=n").body["volumes"]) == 1
+    snapshot = volumes.post("/snapshots", {"snapshot": {"volume_id": volume["id"]}}).body["snapshot"]
+    for zone, found in (("nova", [snapshot["id"]]), ("mars", [])):
+        listed = volumes.get(f"/snapshots?availability_zone={zone}").body["snapshots"]
+        assert [each["id"] for each in listed] == found
+    assert "user_id" not in volumes.get("/snapshots").body["snapshots"][0]
+    assert "user_id" in volumes.get("/snapshots/detail").body["snapshots"][0]
+    unknown = volumes.get("/volumes?marker=nope")
+    assert unknown.status == 404 and "Volume nope could not be found." in unknown.words
+
+
+def test_the_filters_of_a_file(lab, tmp_path):
+    path = tmp_path / "filters.json"
+    path.write_text('{"volume": ["name"]}')
+    lab.start(resource_query_filters_file=str(path))
+    volumes = lab.client()
+    assert volumes.get("/resource_filters").body == {
+        "resource_filters": [{"resource": "volume", "filters": ["name"]}]
+    }
+    assert volumes.get("/volumes?name=a").status == 200
+    assert volumes.get("/volumes?status=error").status == 400

@@ -38,6 +38,7 @@ class AllInOne:
             files=[Path(path) for path in settings["files"]],
             dirs=[Path(path) for path in settings["dirs"]],
             overrides=self._overrides(),
+            defaults=self._choice.defaults,
         )
 
     @property

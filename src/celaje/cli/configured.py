@@ -92,7 +92,16 @@ class Configured:
         begun = drivers.begun_with(self.state) or {"drivers": "fake", "hosts": 1}
         url = (read_record(self.state) or {}).get("url") or "http://127.0.0.1:5000"
         overrides = drivers.overrides_of(begun["drivers"], begun["hosts"], self.state)
-        return configuration(name, self.state, url, self.files, self.dirs, overrides.get(name))
+        defaults = drivers.defaults_of(begun["drivers"])
+        return configuration(
+            name,
+            self.state,
+            url,
+            self.files,
+            self.dirs,
+            overrides.get(name),
+            defaults=defaults.get(name),
+        )
 
     def checked(self, name: str) -> Any:
         """As `service`, a wrong value being the user's to mend."""

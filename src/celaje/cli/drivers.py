@@ -14,10 +14,12 @@ _INSTALL = "On Debian: apt-get install qemu-system-x86 qemu-utils"
 
 @dataclass
 class Choice:
-    """`kind` is "real" or "fake"; `overrides` by service; `lines` are (what, why) pairs for the welcome."""
+    """`kind` is "real" or "fake"; `overrides` by service, and `defaults` that a file may replace; `lines`
+    are (what, why) pairs for the welcome."""
 
     kind: str
     overrides: dict[str, Values] = field(default_factory=dict)
+    defaults: dict[str, Values] = field(default_factory=dict)
     lines: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -59,14 +61,13 @@ def overrides_of(kind: str, hosts: int, state: Path) -> dict[str, Values]:
         return {
             # User-mode networks have no metadata service: keys and user data come on a drive.
             "compute": {(None, "compute_driver"): "qemu", (None, "force_config_drive"): True},
-            "volume": {(None, "enabled_backends"): ["file"], ("file", "volume_driver"): "file"},
+            "volume": {("file", "volume_driver"): "file"},
             "network": {(None, "network_driver"): "user"},
         }
     names = ["celaje"] if hosts == 1 else [f"host-{number:04d}" for number in range(1, hosts + 1)]
     return {
         "compute": {(None, "compute_driver"): "fake", (None, "fake_hosts"): names},
         "volume": {
-            (None, "enabled_backends"): ["fake"],
             ("fake", "volume_driver"): "fake",
             ("fake", "fake_state_path"): str(state / "volume" / "simulated.json"),
         },
@@ -75,6 +76,11 @@ def overrides_of(kind: str, hosts: int, state: Path) -> dict[str, Values]:
             ("network_fake", "state_path"): str(state / "network" / "simulated.json"),
         },
     }
+
+
+def defaults_of(kind: str) -> dict[str, Values]:
+    """Likewise, what files may say otherwise: volumes may lie on other back ends, or on several."""
+    return {"volume": {(None, "enabled_backends"): ["file" if kind == "real" else "fake"]}}
 
 
 def begun_with(state: Path) -> dict[str, Any] | None:
@@ -89,6 +95,7 @@ def _real(findings: Any, state: Path) -> Choice:
     return Choice(
         kind="real",
         overrides=overrides_of("real", 1, state),
+        defaults=defaults_of("real"),
         lines=[
             *[("guests" if number == 0 else "", line) for number, line in enumerate(findings.words)],
             ("volumes", "files in the state directory, attached by path"),
@@ -102,6 +109,7 @@ def _simulated(hosts: int, why: str, state: Path) -> Choice:
     return Choice(
         kind="fake",
         overrides=overrides_of("fake", hosts, state),
+        defaults=defaults_of("fake"),
         lines=[
             ("guests", f"simulated, {hosts} host{'s' if hosts > 1 else ''}{why}"),
             ("volumes", "simulated"),

@@ -39,5 +39,7 @@ class GroupPolicyViolated(errors.Conflict):
     text = "Server group {group}: host {host} no longer satisfies its policy {policy}."
 
 
-class DeviceBusy(errors.Conflict):
-    text = "Volume {volume} is already attached or being attached to instance {server}."
+class DeviceBusy(errors.Invalid):
+    """Nova's 400: the server has the volume, or is getting it."""
+
+    text = "Invalid volume: volume {volume} already attached"

@@ -32,6 +32,11 @@ OPTIONS: Options = {
             help="Sections of the back ends that this node's workers drive, one worker each. None: one back "
             "end named local, files below state_path.",
         ),
+        cfg.StrOpt(
+            "cluster",
+            help="Name of the cluster that this node's volume workers join. Workers of one cluster share the "
+            "back ends of the same sections: whoever is free takes a step (see [coordination] backend_url).",
+        ),
         cfg.StrOpt("storage_availability_zone", default="nova", help="Availability zone of the back ends."),
         cfg.StrOpt(
             "default_availability_zone",
@@ -44,6 +49,11 @@ OPTIONS: Options = {
         ),
         cfg.StrOpt("default_volume_type", default="__DEFAULT__", help="Type of volumes that ask for none."),
         cfg.StrOpt("default_group_type", help="The group type that GET /group_types/default shows."),
+        cfg.StrOpt(
+            "resource_query_filters_file",
+            help="JSON file of what users may filter each list by: lists of keys by resource. Not set: "
+            "Cinder's own table.",
+        ),
         cfg.ListOpt(
             "scheduler_default_filters",
             default=["AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter"],

@@ -88,7 +88,7 @@ class HostNotFound(errors.NotFound):
 
 
 class ClusterNotFound(errors.NotFound):
-    text = "Cluster {name} could not be found."
+    text = "Cluster {{'binary': '{binary}', 'name': '{name}'}} could not be found."
 
 
 class GroupTypeNotFound(errors.NotFound):

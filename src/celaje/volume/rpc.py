@@ -5,8 +5,9 @@ Rows travel as dictionaries: `volume` as drivers want it (`drivers/base.py`), wi
 
 from typing import Any
 
-from celaje.common.messaging.table import Messages, call, fanout
+from celaje.common.messaging.table import call, fanout
 from celaje.common.service import ConductorMessages
+from celaje.common.service.log_levels import LogMessages
 
 Row = dict[str, Any]
 
@@ -21,7 +22,7 @@ class VolumeConductorMessages(ConductorMessages):
         raise NotImplementedError
 
 
-class VolumeSchedulerMessages(Messages):
+class VolumeSchedulerMessages(LogMessages):
     topic = "volume-scheduler"
 
     @call(timeout="rpc_response_timeout")
@@ -47,7 +48,7 @@ class VolumeSchedulerMessages(Messages):
         """A worker's report about its back end `host` (`name@backend`)."""
 
 
-class VolumeWorkerMessages(Messages):
+class VolumeWorkerMessages(LogMessages):
     """Steps. Each is idempotent by the id of its volume or snapshot; `attached` tells that a host has the
     volume open."""
 
@@ -112,6 +113,12 @@ class VolumeWorkerMessages(Messages):
     @call(timeout="rpc_response_timeout")
     def discard_copy(self, volume: Row, copy_id: str) -> None:
         """Nothing happens when it is gone."""
+
+    @call(timeout="volume_worker_timeout")
+    def create_group_snapshot(self, snapshots: list[Row]) -> list[Row]:
+        """Snapshots of one moment: {"snapshot", "attached"} each, the replies in their order. Raises
+        NotImplementedHere when some are attached and the driver cannot stop them all at once."""
+        raise NotImplementedError
 
     @call(timeout="volume_worker_timeout")
     def delete_snapshot(self, snapshot: Row) -> None:

@@ -12,7 +12,7 @@ from celaje.common.service import Service
 from celaje.common.shared_fences import fences
 from celaje.common.wsgi import Api
 from celaje.volume import backends, backups
-from celaje.volume.api import build_api
+from celaje.volume.api import build_api, resource_filters
 from celaje.volume.conductor import FLOWS, VolumeConductor
 from celaje.volume.conductor.notifications import VolumeNotifications
 from celaje.volume.db import seeds
@@ -55,6 +55,7 @@ class VolumeService(Service):
         log.debug("%s", self.keys.explain())
         self.quotas = Quotas(self.conf)
         self.changes = Changes(self.notifier)
+        self.resource_filters = resource_filters.load(self.conf.resource_query_filters_file)
         self.scheduler = self.client(VolumeSchedulerMessages)
         # Of a back end `name@backend`: what the API asks a worker directly.
         self.workers_of = self.client(VolumeWorkerMessages).to
@@ -89,6 +90,7 @@ class VolumeService(Service):
     def prepare(self) -> None:
         if self._database is not None:
             self.database.write(seeds.default_type, self.conf.default_volume_type)
+            self.database.write(seeds.consistency_group_type)
 
     def start_scheduler(self) -> None:
         ask = self.client(VolumeWorkerMessages).report_capabilities
@@ -101,7 +103,10 @@ class VolumeService(Service):
 
     def _start_worker(self, section: str) -> None:
         driver, options = backends.open_driver(self.conf, section, self.ground.state)
-        host = f"{options.backend_host or self.ground.host}@{section}"
+        own = f"{options.backend_host or self.ground.host}@{section}"
+        cluster = f"{self.conf.cluster}@{section}" if self.conf.cluster else None
+        # Where the back end is reached: whoever of the cluster is free takes the step.
+        host = cluster or own
         zone = options.backend_availability_zone or self.conf.storage_availability_zone
         worker = Worker(
             driver,
@@ -116,8 +121,14 @@ class VolumeService(Service):
         )
         self.workers[section] = worker
         self.serve(VolumeWorkerMessages, worker, server=host)
+        if cluster:
+            self.serve(VolumeWorkerMessages, worker, server=own, threads=2)
+
+        def details() -> dict[str, Any]:
+            return {**worker.details(), **({"cluster": cluster} if cluster else {})}
+
         self.report_as(
-            "cinder-volume", VolumeWorkerMessages, host=host, availability_zone=zone, details=worker.details
+            "cinder-volume", VolumeWorkerMessages, host=own, availability_zone=zone, details=details
         )
         worker.report_capabilities()
         self.periodic.every(self.conf.service.report_interval, worker.report_capabilities)

@@ -11,8 +11,9 @@ from typing import Any
 
 from celaje.common.errors import NotImplementedHere
 from celaje.common.fences import Fences
+from celaje.common.service.log_levels import LogLevels
 from celaje.common.trail import watched
-from celaje.volume.backups.archive import Archive, prefix_of
+from celaje.volume.backups.archive import Archive
 from celaje.volume.backups.store import BackupLost
 from celaje.volume.drivers.base import GIB, VolumeDriver
 
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
-class Worker:
+class Worker(LogLevels):
     """`fetch_passphrase(key_id=)` asks a conductor what opens an encrypted volume. `fetch_image(image_id)`
     gives the image's local file as drivers want it: {"id", "disk_format", "path"}; `send_image(image, write)`
     has `write(path)` make a file and sends it to the image {"id", "disk_format"}. `send_report(host, zone,
@@ -117,6 +118,17 @@ class Worker:
             if self._driver.copies_attached_through_host:
                 self._driver.discard_copy(copy_id)
 
+    def create_group_snapshot(self, snapshots: list[Row]) -> list[Row]:
+        with ExitStack() as stack:
+            # All volumes are held, in one order everywhere: nothing of ours changes them meanwhile.
+            for volume_id in sorted({each["snapshot"]["volume_id"] for each in snapshots}):
+                stack.enter_context(self._fences.step(volume_id))
+            if any(each["attached"] for each in snapshots) and not self._driver.copies_groups_attached:
+                raise NotImplementedHere(
+                    f"{self._driver.backend_name} cannot take snapshots of one moment of attached volumes."
+                )
+            return [self._driver.create_snapshot(each["snapshot"]) for each in snapshots]
+
     def delete_snapshot(self, snapshot: Row) -> None:
         with self._fences.step(snapshot["volume_id"]):
             self._driver.delete_snapshot(snapshot)
@@ -136,24 +148,28 @@ class Worker:
             with self._fences.step(volume["id"]):
                 content = stack.enter_context(self._driver.open_content(volume, snapshot))
             manifest = self._archive.write(
-                _prefix(backup), backup["id"], volume["id"], content, _prefix(parent) if parent else None
+                backup["location"],
+                backup["id"],
+                volume["id"],
+                content,
+                parent["location"] if parent else None,
             )
         return {"object_count": len(manifest.objects) + 2}
 
     def restore_backup(self, volume: Row, backup: Row) -> None:
         with self._fences.step(volume["id"]):
             self._driver.replace_content(
-                volume, lambda target: self._archive.restore(_prefix(backup), target)
+                volume, lambda target: self._archive.restore(backup["location"], target)
             )
 
     def delete_backup(self, backup: Row) -> None:
         with self._fences.step(backup["id"]):
-            self._archive.store.remove(_prefix(backup))
+            self._archive.store.remove(backup["location"])
 
     def look_at_backup(self, backup: Row) -> Row:
-        manifest = self._archive.manifest(_prefix(backup))
-        if manifest.id != backup["id"]:
-            raise BackupLost(name=_prefix(backup), reason="it is another backup's")
+        manifest = self._archive.manifest(backup["location"])
+        if manifest.volume_id != backup["volume_id"]:
+            raise BackupLost(name=backup["location"], reason="it is another volume's")
         return {"size": -(-manifest.size // GIB), "object_count": len(manifest.objects) + 2}
 
     def _with_key(self, source: Row) -> Row:
@@ -175,7 +191,3 @@ class Worker:
     def details(self) -> Row:
         """What the worker tells the conductor with its sign of life: its pools, for the ledger."""
         return {"capabilities": self._driver.capabilities()}
-
-
-def _prefix(backup: Row) -> str:
-    return prefix_of(backup["container"], backup["id"])

@@ -13,6 +13,9 @@ from celaje.common.errors import CelajeError
 if TYPE_CHECKING:
     from celaje.common.flow.run import Run
 
+# How long after the deadline a flow still tries to undo before it leaves an undo step behind.
+UNDO_GRACE = 600.0
+
 WayOut = Callable[[Transaction, dict[str, Any], CelajeError], None]
 
 

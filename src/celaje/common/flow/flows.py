@@ -12,7 +12,7 @@ from celaje.common import clock, context, trail
 from celaje.common.context import RequestContext
 from celaje.common.db import Database, DuplicateRow, Transaction
 from celaje.common.errors import CelajeError
-from celaje.common.flow.definition import Flow, FlowTable
+from celaje.common.flow.definition import UNDO_GRACE, Flow, FlowTable
 from celaje.common.flow.errors import FlowTimeout
 from celaje.common.flow.statements import Statements
 from celaje.common.flow.tables import FlowTables
@@ -141,6 +141,30 @@ class Flows:
         ids = [row["id"] for row in self.statements.waiting.all(tx, awaited=waiting_on)]
         if ids:
             self.statements.wake.run(tx, awaited=waiting_on, moment=clock.now())
+            tx.after_commit(lambda: [self.nudge(flow_id) for flow_id in ids])
+        return ids
+
+    def give_up(
+        self,
+        tx: Transaction,
+        waiting_on: str,
+        resource_type: str | None = None,
+        resource_id: str | None = None,
+    ) -> list[str]:
+        """What waits for `waiting_on` is not to wait any longer: as if its deadline had passed, and the time
+        in which it tries to undo as well. Only that of a resource, or of resources of a type, if given."""
+        now = clock.now()
+        flows = self.tables.flows
+        wanted = {"resource_type": resource_type, "resource_id": resource_id}
+        ids = [
+            row["id"]
+            for row in self.statements.waiting.all(tx, awaited=waiting_on)
+            if all(value is None or row[key] == value for key, value in wanted.items())
+        ]
+        if ids:
+            passed = now - datetime.timedelta(seconds=UNDO_GRACE + 1)
+            change = flows.update().where(flows.c.id.in_(ids), flows.c.finished_at.is_(None))
+            tx.execute(change.values(deadline_at=passed, due_at=now))
             tx.after_commit(lambda: [self.nudge(flow_id) for flow_id in ids])
         return ids
 

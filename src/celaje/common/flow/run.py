@@ -17,6 +17,7 @@ from celaje.common import clock, context, trail
 from celaje.common.context import RequestContext, Step
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError, NotFound
+from celaje.common.flow.definition import UNDO_GRACE
 from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, InternalFlowError, Suspended, Unwind
 from celaje.common.flow.journal import LAST_UNDO, Journal, Row
 from celaje.common.messaging.client import Sender
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 
 _LONGEST_DELAY = 30.0
 _UNDO_TRIES = 5
-# How long after the deadline a flow still tries to undo before it leaves an undo step behind.
-UNDO_GRACE = 600.0
 
 
 class Run:

@@ -197,7 +197,9 @@ class Statements:
         """`awaited`: the flows that wait for it."""
         columns = self._flows.c
         return Prepared(
-            select(columns.id).where(columns.waiting_on == bindparam("awaited"), columns.owner.is_(None))
+            select(columns.id, columns.resource_type, columns.resource_id).where(
+                columns.waiting_on == bindparam("awaited"), columns.owner.is_(None)
+            )
         )
 
     @cached_property

@@ -67,7 +67,8 @@ class Conductor:
             )
             if came_up:
                 # The names under which flows wait: one server of the topic, or any of it.
-                self.flows.wake(tx, f"{topic}.{host}")
+                for name in filter(None, (host, details.get("cluster"))):
+                    self.flows.wake(tx, f"{topic}.{name}")
                 self.flows.wake(tx, topic)
             return came_up
 

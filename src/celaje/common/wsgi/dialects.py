@@ -94,7 +94,11 @@ def compute(error: CelajeError, request_id: str) -> tuple[int, Body]:
 def volume(error: CelajeError, request_id: str) -> tuple[int, Body]:
     if error.kind == "unauthorized":
         return middleware(error, request_id)
-    return _fault(status_of(error, over_quota=413), error)
+    status, body = _fault(status_of(error, over_quota=413), error)
+    if error.kind == "over_quota":
+        # Cinder's outermost layer words these, with the error's name in front; clients look for it.
+        body["overLimit"]["message"] = f"{type(error).__name__}: {error.message}"
+    return status, body
 
 
 def middleware(error: CelajeError, request_id: str) -> tuple[int, Body]:

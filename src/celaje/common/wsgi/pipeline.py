@@ -127,6 +127,8 @@ def schema(request: Request) -> None:
         validation.check_query(route.query, route.query_validator, request.query_pairs)
     if route.schema is not None:
         if request.body is None:
+            if route.optional_body:
+                return
             raise MalformedBody(request.api.missing_body)
         validation.check_body(route.schema, route.body_validator, request.body, request.api.service_type)
 

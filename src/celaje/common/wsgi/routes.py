@@ -26,7 +26,8 @@ class Route:
     `action` names the body's single key where several operations share a URL. `since`/`until` bound the
     microversions in which the row is there; of rows for one operation the first that fits is taken.
     `body` is how the body is read: "json", "raw" (a stream that the handler consumes) or "none".
-    `status` is the success code. `max_body` overrides the service's limit for a JSON body, in bytes."""
+    `status` is the success code. `max_body` overrides the service's limit for a JSON body, in bytes; with
+    `optional_body` a request may come without one, and the handler finds None."""
 
     method: str
     path: str
@@ -43,6 +44,7 @@ class Route:
     scope: Literal["scoped", "any"] = "scoped"
     authorize: Literal["pipeline", "handler"] = "pipeline"
     max_body: int | None = None
+    optional_body: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in _METHODS:

@@ -62,7 +62,7 @@ def _submit(tx: Transaction, request: Request, row: Body, wanted: Body) -> tuple
         raise busy(row, "attach_volume", _ATTACH_IN)
     volume_id = wanted["volumeId"]
     if servers.device_of_volume(tx, row["id"], volume_id):
-        raise DeviceBusy(volume=volume_id, server=row["id"])
+        raise DeviceBusy(volume=volume_id)
     known = servers.devices(tx, row["id"])
     taken = [one["device_name"] for one in known if one["device_name"]]
     taken.append(row["root_device_name"] or "/dev/vda")
@@ -108,7 +108,7 @@ def _submit(tx: Transaction, request: Request, row: Body, wanted: Body) -> tuple
         project_id=row["project_id"],
     )
     if not servers.add_device(tx, device):
-        raise DeviceBusy(volume=volume_id, server=row["id"])
+        raise DeviceBusy(volume=volume_id)
     return device["flow_id"], device
 
 

@@ -51,6 +51,8 @@ LISTING = listing.Listing(
         "instance_uuid": listing.equals(ATTACHMENTS.c.instance_uuid),
         "attached_host": listing.equals(ATTACHMENTS.c.attached_host),
     },
+    resource="attachment",
+    missing=lambda marker: errors.VolumeAttachmentNotFound(filter=f"attachment_id = {marker}"),
 )
 _restrict = listing.of_project(ATTACHMENTS)
 

@@ -30,10 +30,11 @@ IMPORT = schemas.wrapped(
         ("backup_service", "backup_url"),
     ),
 )
-SERVICE = "celaje.volume.backups"
+# Clients look for the beginning, which is that of Cinder's own drivers.
+SERVICE = "cinder.backup.drivers.celaje"
 _KEPT = (
     *("id", "volume_id", "parent_id", "container", "size", "name", "description", "object_count", "metadata"),
-    *("availability_zone", "encryption_key_id", "volume_type_id"),
+    *("availability_zone", "encryption_key_id", "volume_type_id", "location", "volume_kept"),
 )
 _RECORD = jsonschema_rs.validator_for(
     {
@@ -51,6 +52,20 @@ _RECORD = jsonschema_rs.validator_for(
             "availability_zone": {"type": ["string", "null"], "maxLength": 255},
             "encryption_key_id": schemas.OPTIONAL_UUID,
             "volume_type_id": schemas.OPTIONAL_UUID,
+            "location": {"type": "string", "minLength": 1, "maxLength": 512},
+            "volume_kept": {
+                "type": "object",
+                "properties": {
+                    "name": schemas.OPTIONAL_NAME,
+                    "description": schemas.LONG_DESCRIPTION,
+                    "metadata": schemas.METADATA,
+                    "image_metadata": {
+                        "type": ["object", "null"],
+                        "additionalProperties": {"type": "string"},
+                    },
+                },
+                "additionalProperties": False,
+            },
         },
         "required": list(_KEPT),
     }

@@ -9,6 +9,7 @@ from celaje.volume import errors
 from celaje.volume.api import links, listing, lookup, schemas
 from celaje.volume.api.volume_creation import new_volume
 from celaje.volume.api.volume_view import moment
+from celaje.volume.backups.archive import prefix_of
 from celaje.volume.db import backups, encryptions, snapshots, volumes
 from celaje.volume.db.backends import host_of
 from celaje.volume.db.tables import BACKUPS, SNAPSHOTS, VOLUMES
@@ -68,7 +69,9 @@ LISTING = listing.Listing(
         "snapshot_id": listing.equals(BACKUPS.c.snapshot_id),
         "metadata": listing.has_items(BACKUPS.c.metadata),
     },
-    {"project_id": listing.equals(BACKUPS.c.project_id)},
+    {"project_id": listing.equals(BACKUPS.c.project_id), "id": listing.equals(BACKUPS.c.id)},
+    resource="backup",
+    missing=lambda marker: errors.BackupNotFound(backup_id=marker),
 )
 _restrict = listing.of_project(BACKUPS)
 
@@ -161,7 +164,9 @@ def create(request: Request) -> Row:
         request.service.quotas.check_backup(tx, request.context.project_id, size)
         now = clock.now()
         data_of = snapshot["created_at"] if snapshot else now
-        parent = backups.newest(tx, volume["id"], data_of) if incremental else None
+        parent = (
+            backups.newest(tx, volume["id"], request.context.project_id, data_of) if incremental else None
+        )
         if incremental and parent is None:
             raise errors.InvalidBackup(reason="No backups available to do an incremental backup.")
         row: Row = {
@@ -179,6 +184,7 @@ def create(request: Request) -> Row:
             "container": asked.get("container") or DEFAULT_CONTAINER,
             "availability_zone": asked.get("availability_zone") or volume["availability_zone"],
             "host": host_of(volume["host"]),
+            "volume_kept": backups.kept_of(volume),
             "object_count": 0,
             "metadata": asked.get("metadata") or {},
             "encryption_key_id": _own_key(request, tx, volume),
@@ -186,6 +192,7 @@ def create(request: Request) -> Row:
             "data_timestamp": data_of,
             "created_at": now,
         }
+        row["location"] = prefix_of(row["container"], row["id"])
         row["flow_id"] = request.service.flows.submit(
             tx,
             "backup.create",
@@ -221,7 +228,9 @@ def _snapshot(request: Request, tx: Transaction, snapshot_id: str | None, volume
         return None
     snapshot = lookup.snapshot(request, tx, snapshot_id, "volume:get_snapshot")
     if snapshot["volume_id"] != volume["id"]:
-        raise errors.InvalidSnapshot(reason=f"Snapshot {snapshot_id} is not one of volume {volume['id']}.")
+        raise errors.InvalidVolume(
+            reason=f"Volume {volume['id']} does not match with snapshot.volume_id {snapshot['volume_id']}."
+        )
     if snapshot["status"] != "available":
         raise errors.InvalidSnapshot(
             reason='Snapshot to be backed up must be available, but the current status is "'
@@ -290,6 +299,9 @@ def _delete(request: Request, backup_id: str, *, force: bool) -> Response:
             raise errors.InvalidBackup(reason="Backup status must be available or error")
         if backups.with_dependents(tx, [backup_id]):
             raise errors.InvalidBackup(reason="Incremental backups exist for this backup.")
+        if backups.shares_data(tx, row):
+            backups.remove(tx, backup_id)
+            return
         flow_id = request.service.flows.submit(
             tx,
             "backup.delete",
@@ -314,7 +326,7 @@ def restore(request: Request, backup_id: str) -> Row:
         if backup["status"] != "available":
             raise errors.InvalidBackup(reason="Backup status must be available")
         if not asked.get("volume_id"):
-            name = asked.get("name") or f"restore_backup_{backup_id}"
+            name = asked.get("name") or f"{backups.NEW_NAME}{backup_id}"
             wanted = {"backup_id": backup_id, "name": name}
             if backup["encryption_key_id"] is not None:
                 wanted["volume_type"] = backup["volume_type_id"]

@@ -1,4 +1,4 @@
-"""Extensions, as v2's clients still ask for them, and the filters that lists take (since 3.33)."""
+"""Extensions, as v2's clients still ask for them."""
 
 from typing import Any
 
@@ -9,6 +9,9 @@ Row = dict[str, Any]
 
 # Alias -> (name, what it is), for what this service has.
 _EXTENSIONS = {
+    "cgsnapshots": ("Cgsnapshots", "Snapshots of consistency groups."),
+    "consistencygroups": ("Consistencygroups", "Consistency groups, which groups have taken the place of."),
+    "backups": ("Backups", "Copies of volumes where backups are kept."),
     "os-admin-actions": ("AdminActions", "What administrators may force."),
     "capabilities": ("Capabilities", "What a back end can."),
     "encryption": ("VolumeTypeEncryption", "How volumes of a type are encrypted."),
@@ -41,18 +44,6 @@ _EXTENSIONS = {
 }
 _UPDATED = "2026-01-01T00:00:00+00:00"
 
-_FILTERS = {
-    "volume": [
-        "name", "status", "metadata", "bootable", "migration_status", "availability_zone", "group_id", "size",
-        "created_at", "updated_at", "consumes_quota",
-    ],
-    "snapshot": ["name", "status", "volume_id", "metadata", "consumes_quota"],
-    "attachment": ["volume_id", "status", "instance_id", "attach_status"],
-    "message": ["resource_uuid", "resource_type", "event_id", "request_id", "message_level"],
-    "pool": ["name", "volume_type"],
-    "volume_type": [],
-}  # fmt: skip
-
 
 def _view(alias: str) -> Row:
     name, about = _EXTENSIONS[alias]
@@ -65,16 +56,5 @@ def index(request: Request) -> Row:
 
 def show(request: Request, alias: str) -> Row:
     if alias not in _EXTENSIONS:
-        raise NotFound(f"There is no extension {alias[:64]}.")
+        raise NotFound("The resource could not be found.")
     return {"extension": _view(alias)}
-
-
-def filters(request: Request) -> Row:
-    wanted = request.query.get("resource")
-    return {
-        "resource_filters": [
-            {"resource": name, "filters": found}
-            for name, found in _FILTERS.items()
-            if wanted is None or name == wanted
-        ]
-    }

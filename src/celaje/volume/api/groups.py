@@ -7,7 +7,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
-from celaje.volume.api import group_types, listing, lookup, schemas
+from celaje.volume.api import group_members, group_types, listing, lookup, schemas
 from celaje.volume.api.volume_view import moment
 from celaje.volume.db import group_types as type_rows
 from celaje.volume.db import groups, snapshots, types, volumes
@@ -73,12 +73,17 @@ LISTING = listing.Listing(
         "name": listing.equals(GROUPS.c.name),
         "status": listing.equals(GROUPS.c.status),
         "group_type": listing.equals(GROUPS.c.group_type_id),
-        # Says what is shown, not which groups.
-        "list_volume": lambda value, request: listing.everything(),
     },
     {"host": listing.equals(GROUPS.c.host), "project_id": listing.equals(GROUPS.c.project_id)},
+    resource="group",
+    missing=lambda marker: errors.GroupNotFound(group_id=marker),
 )
-_restrict = listing.of_project(GROUPS)
+_own = listing.of_project(GROUPS)
+
+
+def _restrict(request: Request) -> list[listing.Condition]:
+    """What the old API of consistency groups has made is shown there only."""
+    return [*_own(request), GROUPS.c.group_type_id.not_in(type_rows.RESERVED)]
 
 
 def summary(row: Row) -> Row:
@@ -111,12 +116,27 @@ def detailed(request: Request, tx: Transaction, row: Row) -> Row:
 
 
 def find(request: Request, tx: Transaction, group_id: str, rule: str | None = None) -> Row:
+    row = find_any(request, tx, group_id, rule)
+    refuse_reserved(tx, row["group_type_id"])
+    return row
+
+
+def find_any(request: Request, tx: Transaction, group_id: str, rule: str | None = None) -> Row:
+    """Consistency groups too."""
     tx.hold(GROUPS, group_id)
     row = groups.get_of_project(tx, group_id, lookup.scope_of(request))
     if row is None:
         raise errors.GroupNotFound(group_id=group_id)
     request.authorize(lookup.target(row), rule)
     return row
+
+
+def refuse_reserved(tx: Transaction, type_id: str) -> None:
+    if type_rows.is_reserved(tx, type_id):
+        raise Invalid(
+            f"Group_type {type_id} is reserved for migrating CGs to groups. Migrated group can only be "
+            "operated by CG APIs."
+        )
 
 
 def index(request: Request) -> Row:
@@ -148,31 +168,38 @@ def create(request: Request) -> Row:
 
     def unit(tx: Transaction) -> Row:
         group_type = _group_type(request, tx, asked["group_type"])
-        wanted = [lookup.volume_type_by_name_or_id(request, tx, name) for name in asked["volume_types"]]
-        zone = _zone(request, tx, asked.get("availability_zone"))
-        row = _new_row(request, tx, asked, group_type["id"], [each["id"] for each in wanted])
-        row["availability_zone"] = zone or request.service.conf.storage_availability_zone
-        row["flow_id"] = request.service.flows.submit(
-            tx,
-            "group.create",
-            resource=("group", row["id"]),
-            arguments={
-                "group_id": row["id"],
-                "requests": [
-                    {
-                        "size": 0,
-                        "availability_zone": zone,
-                        "extra_specs": each["extra_specs"],
-                        "hints": {},
-                    }
-                    for each in wanted
-                ],
-            },
-        )
-        groups.insert(tx, row)
-        return row
+        refuse_reserved(tx, group_type["id"])
+        return new_group(request, tx, asked, group_type)
 
     return {"group": summary(request.service.database.write(unit))}
+
+
+def new_group(request: Request, tx: Transaction, asked: Row, group_type: Row) -> Row:
+    """`asked` has name, description, volume_types (ids or names), availability_zone."""
+    wanted = [lookup.volume_type_by_name_or_id(request, tx, name) for name in asked["volume_types"]]
+    zone = _zone(request, tx, asked.get("availability_zone"))
+    row = _new_row(request, tx, asked, group_type["id"], [each["id"] for each in wanted])
+    row["availability_zone"] = zone or request.service.conf.storage_availability_zone
+    row["flow_id"] = request.service.flows.submit(
+        tx,
+        "group.create",
+        resource=("group", row["id"]),
+        arguments={
+            "group_id": row["id"],
+            "requests": [
+                {
+                    "size": 0,
+                    "availability_zone": zone,
+                    # What a type asks of a back end, its groups ask of it together.
+                    "extra_specs": {**each["extra_specs"], **group_type["group_specs"]},
+                    "hints": {},
+                }
+                for each in wanted
+            ],
+        },
+    )
+    groups.insert(tx, row)
+    return row
 
 
 def _zone(request: Request, tx: Transaction, asked: str | None) -> str | None:
@@ -207,34 +234,39 @@ def create_from_source(request: Request) -> Row:
     asked = request.body["create-from-src"]
 
     def unit(tx: Transaction) -> Row:
-        parents, source = _parents(request, tx, asked)
-        for volume_type, sizes in _by_type(tx, parents):
-            request.service.quotas.check(
-                tx, request.context.project_id, volume_type, volumes=sizes, snapshots=[]
-            )
-        row = _new_row(request, tx, asked, source["group_type_id"], source["volume_types"])
-        row |= {
-            "availability_zone": source["availability_zone"],
-            "host": source["host"],
-            "group_snapshot_id": asked.get("group_snapshot_id"),
-            "source_group_id": asked.get("source_group_id"),
-        }
-        new = [_copy_of(request, tx, row, parent) for parent in parents]
-        row["flow_id"] = request.service.flows.submit(
-            tx,
-            "group.create_from_source",
-            resource=("group", row["id"]),
-            arguments={
-                "group_id": row["id"],
-                "copies": [_copying(tx, volume, parent) for volume, parent in zip(new, parents, strict=True)],
-            },
-        )
-        groups.insert(tx, row)
-        for volume in new:
-            volumes.insert(tx, {**volume, "flow_id": row["flow_id"]})
+        row = copied_group(request, tx, asked)
+        refuse_reserved(tx, row["group_type_id"])
         return row
 
     return {"group": summary(request.service.database.write(unit))}
+
+
+def copied_group(request: Request, tx: Transaction, asked: Row) -> Row:
+    """`asked` has name, description, and either source_group_id or group_snapshot_id."""
+    parents, source = _parents(request, tx, asked)
+    for volume_type, sizes in _by_type(tx, parents):
+        request.service.quotas.check(tx, request.context.project_id, volume_type, volumes=sizes, snapshots=[])
+    row = _new_row(request, tx, asked, source["group_type_id"], source["volume_types"])
+    row |= {
+        "availability_zone": source["availability_zone"],
+        "host": source["host"],
+        "group_snapshot_id": asked.get("group_snapshot_id"),
+        "source_group_id": asked.get("source_group_id"),
+    }
+    new = [_copy_of(request, tx, row, parent) for parent in parents]
+    row["flow_id"] = request.service.flows.submit(
+        tx,
+        "group.create_from_source",
+        resource=("group", row["id"]),
+        arguments={
+            "group_id": row["id"],
+            "copies": [_copying(tx, volume, parent) for volume, parent in zip(new, parents, strict=True)],
+        },
+    )
+    groups.insert(tx, row)
+    for volume in new:
+        volumes.insert(tx, {**volume, "flow_id": row["flow_id"]})
+    return row
 
 
 def _parents(request: Request, tx: Transaction, asked: Row) -> tuple[list[Row], Row]:
@@ -254,7 +286,7 @@ def _parents(request: Request, tx: Transaction, asked: Row) -> tuple[list[Row], 
             raise errors.InvalidGroup(reason="Group snapshot is empty. No group will be created.")
         states = {taken["status"], *(each["snapshot"]["status"] for each in found)}
     else:
-        source = find(request, tx, asked["source_group_id"], "group:get")
+        source = find_any(request, tx, asked["source_group_id"], "group:get")
         members = groups.volumes_of(tx, source["id"])
         found = [{"volume": each, "snapshot": None, "size": each["size"]} for each in members]
         if not found:
@@ -328,116 +360,59 @@ def _copying(tx: Transaction, volume: Row, parent: Row) -> Row:
 
 
 def update(request: Request, group_id: str) -> Response:
-    """Name and description, and who belongs to it: nothing of it concerns the back end."""
     asked = request.body["group"]
-    added, removed = _ids(asked.get("add_volumes")), _ids(asked.get("remove_volumes"))
-    both = added & removed
-    if both:
-        raise errors.InvalidVolume(
-            reason=f"UUIDs {', '.join(sorted(both))} are in both add and remove volume list."
-        )
-    values: Row = {key: asked[key].strip() for key in ("name", "description") if asked.get(key) is not None}
-
-    def unit(tx: Transaction) -> None:
-        row = find(request, tx, group_id)
-        if row["status"] != "available":
-            raise errors.InvalidGroup(reason="Group status must be available.")
-        if not (values or added or removed):
-            raise errors.InvalidGroup(
-                reason=f"Cannot update group {group_id} because no valid name, description, add_volumes, or "
-                "remove_volumes were provided."
-            )
-        with request.service.changes.told(tx, "group.update", "group", group_id):
-            for volume_id in removed:
-                _remove_member(request, tx, row, volume_id)
-            for volume_id in added:
-                _add_member(request, tx, row, volume_id)
-            groups.change(tx, group_id, updated_at=clock.now(), **values)
-
-    request.service.database.write(unit)
+    request.service.database.write(
+        lambda tx: group_members.change_group(request, tx, find(request, tx, group_id), asked)
+    )
     return Response(status=202)
-
-
-def _ids(text: str | None) -> set[str]:
-    return {each.strip() for each in (text or "").split(",") if each.strip()}
-
-
-def _remove_member(request: Request, tx: Transaction, row: Row, volume_id: str) -> None:
-    tx.hold(VOLUMES, volume_id)
-    volume = volumes.get(tx, volume_id)
-    if volume is None or volume["group_id"] != row["id"]:
-        raise errors.InvalidVolume(
-            reason=f"Cannot remove volume {volume_id} from group {row['id']} because it is not in the group."
-        )
-    if volume["status"] not in ("available", "in-use", "error", "error_deleting"):
-        raise errors.InvalidVolume(
-            reason=f"Cannot remove volume {volume_id} from group {row['id']} because volume is in an invalid "
-            f"state: {volume['status']}."
-        )
-    volumes.change(tx, volume_id, group_id=None, updated_at=clock.now())
-
-
-def _add_member(request: Request, tx: Transaction, row: Row, volume_id: str) -> None:
-    why = f"Cannot add volume {volume_id} to group {row['id']} because "
-    tx.hold(VOLUMES, volume_id)
-    volume = volumes.get_of_project(tx, volume_id, lookup.scope_of(request))
-    if volume is None:
-        raise errors.InvalidVolume(reason=f"{why}volume could not be found.")
-    if volume["group_id"] is not None:
-        raise errors.InvalidVolume(reason=f"{why}volume is already in group {volume['group_id']}.")
-    if volume["volume_type_id"] not in row["volume_types"]:
-        raise errors.InvalidVolume(
-            reason=f"{why}volume type {volume['volume_type_id']} is not supported by the group."
-        )
-    if volume["status"] not in ("available", "in-use"):
-        raise errors.InvalidVolume(reason=f"{why}volume is in an invalid state: {volume['status']}.")
-    if volume["host"] != row["host"]:
-        raise errors.InvalidVolume(reason="Volume is not local to this node.")
-    volumes.change(tx, volume_id, group_id=row["id"], updated_at=clock.now())
 
 
 def delete(request: Request, group_id: str) -> Response:
     with_volumes = schemas.truth(request.body["delete"].get("delete-volumes", False))
 
     def unit(tx: Transaction) -> None:
-        row = find(request, tx, group_id)
-        if row["flow_id"] is not None or row["status"] not in STATES.sources("deleting"):
-            raise errors.InvalidGroup(
-                reason=f"Group status must be available or error, but current status is: {row['status']}"
-            )
-        if groups.has_snapshots(tx, group_id):
-            raise errors.InvalidGroup(reason="Group has existing snapshots.")
-        members = groups.volumes_of(tx, group_id)
-        if members and not with_volumes:
-            raise errors.InvalidGroup(
-                reason=f"Group {group_id} still contains volumes. The delete-volumes flag is required to "
-                "delete it."
-            )
-        for volume in members:
-            _check_deletable(tx, volume, group_id)
-        if not members:
-            with request.service.changes.told(tx, "group.delete", "group", group_id):
-                groups.remove(tx, group_id)
-            return
-        flow_id = request.service.flows.submit(
-            tx,
-            "group.delete",
-            resource=("group", group_id),
-            arguments={
-                "group_id": group_id,
-                "volumes": [volumes.for_driver(each) for each in members],
-            },
-            project_id=row["project_id"],
-        )
-        now = clock.now()
-        STATES.move(tx, GROUPS, group_id, "deleting", flow_id=flow_id, updated_at=now)
-        for volume in members:
-            VOLUME_STATES.move(
-                tx, VOLUMES, volume["id"], "deleting", flow_id=flow_id, expires_at=None, updated_at=now
-            )
+        begin_deletion(request, tx, find(request, tx, group_id), with_volumes=with_volumes)
 
     request.service.database.write(unit)
     return Response(status=202)
+
+
+def begin_deletion(request: Request, tx: Transaction, row: Row, *, with_volumes: bool) -> None:
+    group_id = row["id"]
+    if row["flow_id"] is not None or row["status"] not in STATES.sources("deleting"):
+        raise errors.InvalidGroup(
+            reason=f"Group status must be available or error, but current status is: {row['status']}"
+        )
+    if groups.has_snapshots(tx, group_id):
+        raise errors.InvalidGroup(reason="Group has existing snapshots.")
+    members = groups.volumes_of(tx, group_id)
+    if members and not with_volumes:
+        raise errors.InvalidGroup(
+            reason=f"Group {group_id} still contains volumes. The delete-volumes flag is required to "
+            "delete it."
+        )
+    for volume in members:
+        _check_deletable(tx, volume, group_id)
+    if not members:
+        with request.service.changes.told(tx, "group.delete", "group", group_id):
+            groups.remove(tx, group_id)
+        return
+    flow_id = request.service.flows.submit(
+        tx,
+        "group.delete",
+        resource=("group", group_id),
+        arguments={
+            "group_id": group_id,
+            "volumes": [volumes.for_driver(each) for each in members],
+        },
+        project_id=row["project_id"],
+    )
+    now = clock.now()
+    STATES.move(tx, GROUPS, group_id, "deleting", flow_id=flow_id, updated_at=now)
+    for volume in members:
+        VOLUME_STATES.move(
+            tx, VOLUMES, volume["id"], "deleting", flow_id=flow_id, expires_at=None, updated_at=now
+        )
 
 
 def _check_deletable(tx: Transaction, volume: Row, group_id: str) -> None:

@@ -6,7 +6,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Invalid, NotFound
 from celaje.common.wsgi import Request
 from celaje.volume import errors
-from celaje.volume.api import schemas
+from celaje.volume.api import clusters, schemas
 from celaje.volume.api.volume_view import moment
 from celaje.volume.db import volumes
 
@@ -15,7 +15,6 @@ Row = dict[str, Any]
 UPDATE: schemas.Schema = {
     "type": "object",
     "additionalProperties": {"type": "string", "maxLength": 255},
-    "minProperties": 1,
 }
 
 
@@ -43,7 +42,7 @@ def show(request: Request, host_name: str) -> Row:
     """Volumes and snapshots on a back end: the sum, then project by project. All numbers are strings."""
 
     def query(tx: Transaction) -> list[Row]:
-        if request.service.records.find(tx, "cinder-volume", host_name) is None:
+        if clusters.driver_of(request, tx, host_name) is None:
             raise errors.ServiceNotFound(service="cinder-volume", host=host_name)
         return volumes.by_project(tx, host_name)
 
@@ -90,7 +89,7 @@ def capabilities(request: Request, host_name: str) -> Row:
     """What the back end's worker has reported to the scheduler, in the form of the capabilities API."""
 
     def query(tx: Transaction) -> Row | None:
-        return request.service.records.find(tx, "cinder-volume", host_name.partition("#")[0])
+        return clusters.driver_of(request, tx, host_name.partition("#")[0])
 
     if request.service.database.read(query) is None:
         raise NotFound(f"Can't find service: {host_name}")

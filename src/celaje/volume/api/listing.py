@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, Table, and_, false, func, select, true
 
 from celaje.common.db import Transaction, fetch_all
 from celaje.common.db.paging import page
@@ -24,11 +24,14 @@ Condition = ColumnElement[bool]
 
 # What is no filter in a list's query string.
 _PAGING = ("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "with_count")
+# What says how a list is shown, not what is in it.
+_SHOWN_BY = ("list_volume",)
 
 
 class Listing:
-    """`filters` are what everybody may use, `admin_filters` what administrators may besides: name in the
-    query -> a function of (value, request) to an SQL condition."""
+    """`filters`: name in the query -> a function of (value, request) to an SQL condition; `admin_filters`
+    those that only administrators may ever use. Which of `filters` others may use the table of the resource
+    filters says, for a list that it names by `resource`. `missing` makes the error of an unknown marker."""
 
     def __init__(
         self,
@@ -38,7 +41,11 @@ class Listing:
         admin_filters: Mapping[str, Callable[[str, Request], Condition]],
         *,
         default_sort: tuple[str, str] = ("created_at", "desc"),
+        resource: str | None = None,
+        missing: Callable[[str], NotFound] = lambda marker: NotFound(f"marker [{marker}] not found"),
     ):
+        self._resource = resource
+        self._missing = missing
         self.table = table
         self._default_sort = default_sort
         self.sort_columns = {key: table.c[name] for key, name in sort_keys.items()}
@@ -81,29 +88,39 @@ class Listing:
             return None
         found = fetch_all(tx, select(self.table).where(self.table.c.id == wanted.marker))
         if not found:
-            raise NotFound(f"marker [{wanted.marker[:64]}] not found")
+            raise self._missing(wanted.marker[:64])
         row = found[0]
         names = {key: column.name for key, column in self.sort_columns.items()}
         return {**row, **{key: row[name] for key, name in names.items()}}
 
     def _conditions(self, request: Request) -> list[Condition]:
-        known = self._admin_filters if request.context.is_admin else self._filters
+        admin = request.context.is_admin
+        known = self._admin_filters if admin else self._filters
+        allowed = set(known)
+        if not admin and self._resource:
+            allowed = set(request.service.resource_filters.get(self._resource, ()))
         found: list[Condition] = []
+        refused: list[str] = []
         for key, value in request.query.items():
-            if key in _PAGING:
+            if key in _PAGING or key in _SHOWN_BY:
                 continue
             name = key.removesuffix("~")
-            like = key.endswith("~")
-            if name not in known or (like and not request.at_least(3, 34)):
-                if request.at_least(3, 31):
-                    raise Invalid(f"Invalid filters {key[:64]} are found in query options.")
-                continue
-            if like:
+            like = key.endswith("~") and request.at_least(3, 34)
+            if not (name in allowed or f"{name}~" in allowed) or (key.endswith("~") and not like):
+                refused.append(key)
+            elif name not in known:
+                found.append(false())
+            elif like:
                 if name not in self.table.c:
                     raise Invalid(f"{name} cannot be matched by a part.")
                 found.append(self.table.c[name].contains(value, autoescape=True))
             else:
                 found.append(known[name](value, request))
+        if refused and admin:
+            # As in Cinder: what is asked for of an administrator's list, and nothing has, nothing fits.
+            found.append(false())
+        elif refused and request.at_least(3, 31):
+            raise Invalid(f"Invalid filters {','.join(refused)[:255]} are found in query options.")
         return found
 
 
@@ -118,11 +135,6 @@ def of_project(table: Table) -> Callable[[Request], list[Condition]]:
         return [table.c.project_id == (lookup.scope_of(request) or request.context.project_id)]
 
     return restrict
-
-
-def everything() -> Condition:
-    """The condition of a query parameter that leaves nothing out."""
-    return _and([])
 
 
 def equals(column: ColumnElement[Any]) -> Callable[[str, Request], Condition]:

@@ -13,7 +13,7 @@ from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import read_limit, read_offset, read_sort
 from celaje.volume import errors
-from celaje.volume.api import lookup, schemas
+from celaje.volume.api import clusters, lookup, schemas
 from celaje.volume.api import snapshots as snapshots_api
 from celaje.volume.api.services import HOST
 from celaje.volume.api.volume_view import VolumeView
@@ -64,15 +64,19 @@ def data_id(reference: Any) -> str:
     )
 
 
-def _host(request: Request, host: str | None, cluster: str | None) -> str:
-    """The back end that was asked for, up and enabled."""
-    if not host or cluster:
+def _host(request: Request, host: str | None, cluster: str | None, *, since: int = 17) -> str:
+    """The back end that was asked for, up and enabled. `since` 3.that it may be a cluster's."""
+    if not request.at_least(3, since):
+        cluster = None
+        if not host:
+            raise errors.InvalidInput(reason="Host field is missing.")
+    if bool(host) == bool(cluster):
         raise errors.InvalidInput(reason="One and only one of cluster and host must be set.")
-    records = request.service.records
-    service = request.service.database.read(records.find, "cinder-volume", backends.host_of(host))
-    if service is None:
+    host = str(host or cluster)
+    driver = request.service.database.read(lambda tx: clusters.driver_of(request, tx, backends.host_of(host)))
+    if driver is None:
         raise Invalid(f"Host '{host}' not found")
-    if service["disabled"] or not records.is_up(service):
+    if driver["disabled"] or not driver["is_up"]:
         raise Invalid(f"Service is unavailable at this time: cinder-volume on {host} is down or disabled.")
     return host
 
@@ -91,7 +95,7 @@ def _pool(request: Request, host: str) -> str:
 def manage(request: Request) -> Row:
     asked = request.body["volume"]
     source = data_id(asked["ref"])
-    pool = _pool(request, _host(request, asked.get("host"), asked.get("cluster")))
+    pool = _pool(request, _host(request, asked.get("host"), asked.get("cluster"), since=16))
     name = asked.get("name")
 
     def unit(tx: Transaction) -> tuple[Row, Row]:

@@ -35,6 +35,7 @@ LISTING = listing.Listing(
         ),
     },
     {"project_id": listing.equals(MESSAGES.c.project_id)},
+    resource="message",
 )
 _restrict = listing.of_project(MESSAGES)
 

@@ -203,6 +203,7 @@ RULES = [
             "volume:freeze_host": "Freeze a back end.",
             "volume:thaw_host": "Thaw a back end.",
             "volume:failover_host": "Fail a back end over.",
+            "workers:cleanup": "End what waits for workers that are gone.",
             "clusters:get_all": "List clusters.",
             "clusters:get": "Show a cluster.",
             "clusters:update": "Enable and disable clusters.",

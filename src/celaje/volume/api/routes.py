@@ -12,18 +12,22 @@ from celaje.volume.api import (
     attachments,
     backup_records,
     backups,
+    cgsnapshots,
     clusters,
+    consistencygroups,
     encryptions,
     extensions,
     group_snapshots,
     group_types,
     groups,
     hosts,
+    log_levels,
     manageable,
     messages,
     metadata,
     qos_specs,
     quotas,
+    resource_filters,
     schemas,
     services,
     snapshots,
@@ -32,6 +36,7 @@ from celaje.volume.api import (
     versions,
     volume_creation,
     volumes,
+    workers,
 )
 from celaje.volume.api import volume_actions as actions
 from celaje.volume.api import volume_moves as moves
@@ -295,6 +300,22 @@ _GROUPS = [
     Route("POST", "/group_snapshots/{group_snapshot_id}/action", "group:reset_group_snapshot_status", group_snapshots.reset_status, 202, since=(3, 19), action="reset_status", schema=group_snapshots.RESET_STATUS),
 ]
 
+_CONSISTENCY_GROUPS = [
+    Route("GET", "/consistencygroups", "group:get_all", consistencygroups.index),
+    Route("POST", "/consistencygroups", "group:create", consistencygroups.create, 202, schema=consistencygroups.CREATE),
+    Route("GET", "/consistencygroups/detail", "group:get_all", consistencygroups.detail),
+    Route("POST", "/consistencygroups/create_from_src", "group:create", consistencygroups.create_from_source, 202, schema=consistencygroups.CREATE_FROM_SOURCE),
+    Route("GET", "/consistencygroups/{group_id}", "group:get", consistencygroups.show),
+    Route("PUT", "/consistencygroups/{group_id}", "group:update", consistencygroups.update, 202, schema=consistencygroups.UPDATE),
+    Route("PUT", "/consistencygroups/{group_id}/update", "group:update", consistencygroups.update, 202, schema=consistencygroups.UPDATE),
+    Route("POST", "/consistencygroups/{group_id}/delete", "group:delete", consistencygroups.delete, 202, schema=consistencygroups.DELETE, optional_body=True),
+    Route("GET", "/cgsnapshots", "group:get_all_group_snapshots", cgsnapshots.index),
+    Route("POST", "/cgsnapshots", "group:create_group_snapshot", cgsnapshots.create, 202, schema=cgsnapshots.CREATE),
+    Route("GET", "/cgsnapshots/detail", "group:get_all_group_snapshots", cgsnapshots.detail),
+    Route("GET", "/cgsnapshots/{group_snapshot_id}", "group:get_group_snapshot", cgsnapshots.show),
+    Route("DELETE", "/cgsnapshots/{group_snapshot_id}", "group:delete_group_snapshot", cgsnapshots.delete, 202),
+]
+
 # Cinder has these without a project in their URL only.
 _DEFAULT_TYPES = [
     Route("GET", "/v3/default-types", "volume_extension:default_get_all", types.index_defaults, since=(3, 62)),
@@ -319,15 +340,18 @@ _ADMINISTRATION = [
     Route("PUT", "/os-services/thaw", "volume:thaw_host", services.thaw, 202, schema=services.ONE_HOST),
     Route("PUT", "/os-services/failover_host", "volume:failover_host", services.failover_host, 202, schema=services.FAILOVER),
     Route("PUT", "/os-services/failover", "volume:failover_host", services.failover_host, 202, since=(3, 26), schema=services.FAILOVER),
+    Route("PUT", "/os-services/get-log", "volume_extension:services:update", log_levels.get, since=(3, 32), schema=log_levels.GET),
+    Route("PUT", "/os-services/set-log", "volume_extension:services:update", log_levels.set_, 202, since=(3, 32), schema=log_levels.SET),
+    Route("POST", "/workers/cleanup", "workers:cleanup", workers.cleanup, 202, since=(3, 24), schema=workers.CLEANUP, optional_body=True),
     Route("GET", "/os-hosts", "volume_extension:hosts", hosts.index),
     Route("GET", "/os-hosts/{host_name}", "volume_extension:hosts", hosts.show),
     Route("PUT", "/os-hosts/{host_name}", "volume_extension:hosts", hosts.update, schema=hosts.UPDATE),
     Route("GET", "/capabilities/{host_name}", "volume_extension:capabilities", hosts.capabilities),
     Route("GET", "/clusters", "clusters:get_all", clusters.index, since=(3, 7)),
-    Route("GET", "/clusters/detail", "clusters:get_all", clusters.index, since=(3, 7)),
+    Route("GET", "/clusters/detail", "clusters:get_all", clusters.detail, since=(3, 7)),
     Route("GET", "/clusters/{cluster_name}", "clusters:get", clusters.show, since=(3, 7)),
-    Route("PUT", "/clusters/enable", "clusters:update", clusters.switch, since=(3, 7), schema=clusters.SWITCH),
-    Route("PUT", "/clusters/disable", "clusters:update", clusters.switch, since=(3, 7), schema=clusters.SWITCH_WITH_REASON),
+    Route("PUT", "/clusters/enable", "clusters:update", clusters.enable, since=(3, 7), schema=clusters.SWITCH),
+    Route("PUT", "/clusters/disable", "clusters:update", clusters.disable, since=(3, 7), schema=clusters.SWITCH_WITH_REASON),
     Route("GET", "/os-availability-zone", "celaje:any_token", services.availability_zones),
     Route("GET", "/scheduler-stats/get_pools", "scheduler_extension:scheduler_stats:get_pools", services.pools),
     Route("GET", "/messages", "message:get_all", messages.index, since=(3, 3)),
@@ -335,7 +359,7 @@ _ADMINISTRATION = [
     Route("DELETE", "/messages/{message_id}", "message:delete", messages.delete, 204, since=(3, 3)),
     Route("GET", "/extensions", "celaje:any_token", extensions.index),
     Route("GET", "/extensions/{alias}", "celaje:any_token", extensions.show),
-    Route("GET", "/resource_filters", "celaje:any_token", extensions.filters, since=(3, 33)),
+    Route("GET", "/resource_filters", "celaje:any_token", resource_filters.index, since=(3, 33)),
 ]
 # fmt: on
 
@@ -353,6 +377,7 @@ _OF_PROJECTS = [
     *_MANAGEABLE,
     *_GROUP_TYPES,
     *_GROUPS,
+    *_CONSISTENCY_GROUPS,
     *_ADMINISTRATION,
 ]
 

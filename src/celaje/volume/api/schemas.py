@@ -81,4 +81,4 @@ def flag(text: str | None, name: str) -> bool:
         return True
     if lowered in ("0", "f", "false", "off", "n", "no", ""):
         return False
-    raise Invalid(f"Value '{text[:32]}' for '{name}' is invalid.")
+    raise Invalid(f"Value '{text[:32]}' for '{name}' is not a boolean.")

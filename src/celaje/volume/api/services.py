@@ -6,15 +6,13 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
+from celaje.volume.api import clusters as clusters_api
 from celaje.volume.api import schemas
 from celaje.volume.api.volume_view import moment
-from celaje.volume.db import types
+from celaje.volume.db import clusters, types
 from celaje.volume.scheduler import extra_specs
 
 Row = dict[str, Any]
-
-# Why a back end is disabled while it is frozen, in Cinder's word.
-_FROZEN = "frozen"
 
 _TEXT: schemas.Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 HOST: schemas.Schema = {
@@ -58,9 +56,9 @@ def _view(request: Request, row: Row) -> Row:
         "disabled_reason": row["disabled_reason"],
     }
     if request.at_least(3, 7):
-        shown["cluster"] = None
+        shown["cluster"] = clusters.of(row)
     if row["binary"] == "cinder-volume":
-        frozen = bool(row["disabled"]) and row["disabled_reason"] == _FROZEN
+        frozen = clusters_api.is_frozen(row)
         shown |= {"replication_status": "disabled", "active_backend_id": None, "frozen": frozen}
         if request.at_least(3, 49):
             shown["backend_state"] = "up" if up else "down"
@@ -124,7 +122,7 @@ def _switch(request: Request, *, disabled: bool, reason: str | None) -> Row:
 
 def freeze(request: Request) -> Response:
     """Nothing new is placed on the back end."""
-    _on_one_backend(request, disabled=True, reason=_FROZEN)
+    _on_one_backend(request, disabled=True, reason=clusters_api.FROZEN)
     return Response(status=202)
 
 
@@ -134,15 +132,16 @@ def thaw(request: Request) -> Response:
 
 
 def _on_one_backend(request: Request, *, disabled: bool, reason: str | None) -> None:
-    records = request.service.records
-
     def unit(tx: Transaction) -> None:
         row = _backend_in_body(request, tx)
-        if disabled and row["disabled"] and row["disabled_reason"] == _FROZEN:
+        if disabled and clusters_api.is_frozen(row):
             raise errors.InvalidInput(reason="Backend is already frozen.")
-        if not disabled and row["disabled_reason"] != _FROZEN:
+        if not disabled and not clusters_api.is_frozen(row):
             raise errors.InvalidInput(reason="Backend is already thawed.")
-        records.change(tx, row["id"], disabled=disabled, disabled_reason=reason)
+        if "host" in row:
+            request.service.records.change(tx, row["id"], disabled=disabled, disabled_reason=reason)
+        else:
+            clusters.change(tx, row["name"], disabled=disabled, disabled_reason=reason)
 
     request.service.database.write(unit)
 
@@ -151,20 +150,26 @@ def failover_host(request: Request) -> Response:
     """There is no back end that replicates, so there is none to fail over to."""
     row = request.service.database.read(lambda tx: _backend_in_body(request, tx))
     raise errors.InvalidInput(
-        reason=f"Host {row['host']} must have replication_status enabled to be failed over, it is disabled."
+        reason=f"Host {row.get('host') or row['name']} must have replication_status enabled to be failed "
+        "over, it is disabled."
     )
 
 
 def _backend_in_body(request: Request, tx: Transaction) -> Row:
-    host = request.body.get("host")
-    if request.body.get("cluster"):
-        raise Invalid(f"Cluster {request.body['cluster']} could not be found.")
-    if not host:
-        raise Invalid("Missing required element 'host' in request body.")
+    """A service's record, or since 3.26 a cluster."""
+    host, cluster = request.body.get("host"), request.body.get("cluster")
+    if not request.at_least(3, 26):
+        cluster = None
+        if not host:
+            raise errors.InvalidInput(reason="Host field is missing.")
+    elif bool(host) == bool(cluster):
+        raise errors.InvalidInput(reason="One and only one of cluster and host must be set.")
+    if cluster:
+        return clusters_api.find(tx, cluster)
     row = request.service.records.find(tx, "cinder-volume", host.partition("#")[0])
     if row is None:
         # Not the URL's resource is missing: Cinder says 400.
-        raise Invalid(f"Service cinder-volume could not be found on host {host}.")
+        raise errors.InvalidInput(reason=f"Service cinder-volume could not be found on host {host}.")
     return row
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import or_, select
+
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import Invalid
@@ -11,7 +13,7 @@ from celaje.volume.api import listing, lookup, schemas
 from celaje.volume.api.volume_view import moment
 from celaje.volume.conductor.still_copy import asks_host, copied
 from celaje.volume.db import backups, snapshots, types, volumes
-from celaje.volume.db.tables import SNAPSHOTS
+from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
 from celaje.volume.states import SNAPSHOTS as STATES
 
 Row = dict[str, Any]
@@ -68,18 +70,28 @@ LISTING = listing.Listing(
         "volume_id": listing.equals(SNAPSHOTS.c.volume_id),
         "metadata": listing.has_items(SNAPSHOTS.c.metadata),
         "consumes_quota": listing.is_true(SNAPSHOTS.c.consumes_quota, "consumes_quota"),
+        "availability_zone": lambda value, request: SNAPSHOTS.c.volume_id.in_(
+            select(VOLUMES.c.id).where(VOLUMES.c.availability_zone == value)
+        ),
     },
     {
         "project_id": listing.equals(SNAPSHOTS.c.project_id),
         "user_id": listing.equals(SNAPSHOTS.c.user_id),
         "volume_type_id": listing.equals(SNAPSHOTS.c.volume_type_id),
+        "id": listing.equals(SNAPSHOTS.c.id),
+        "host": lambda value, request: SNAPSHOTS.c.volume_id.in_(
+            select(VOLUMES.c.id).where(or_(VOLUMES.c.host == value, VOLUMES.c.host.startswith(f"{value}#")))
+        ),
     },
+    resource="snapshot",
+    missing=lambda marker: errors.SnapshotNotFound(snapshot_id=marker),
 )
 _restrict = listing.of_project(SNAPSHOTS)
 
 
-def view(request: Request, row: Row) -> Row:
-    shown: Row = {
+def summary(row: Row) -> Row:
+    """As in the plain list: as it was before there were microversions."""
+    return {
         "id": row["id"],
         "created_at": moment(row["created_at"]),
         "updated_at": moment(row.get("updated_at")),
@@ -91,6 +103,10 @@ def view(request: Request, row: Row) -> Row:
         "size": row["volume_size"],
         "metadata": row["metadata"],
     }
+
+
+def view(request: Request, row: Row) -> Row:
+    shown = summary(row)
     if request.at_least(3, 14):
         shown["group_snapshot_id"] = row.get("group_snapshot_id")
     if request.at_least(3, 41):
@@ -110,7 +126,7 @@ def extended(request: Request, row: Row) -> Row:
 
 def index(request: Request) -> Row:
     rows, beside = request.service.database.read(lambda tx: LISTING.read(request, tx, _restrict))
-    return _listed([view(request, row) for row in rows], beside)
+    return _listed([summary(row) for row in rows], beside)
 
 
 def detail(request: Request) -> Row:

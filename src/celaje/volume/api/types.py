@@ -130,7 +130,10 @@ def show(request: Request, type_id: str) -> Row:
             return lookup.default_type(request, tx)
         return lookup.volume_type(request, tx, type_id)
 
-    return {"volume_type": TypeView(request).show(request.service.database.read(query))}
+    shown = TypeView(request).show(request.service.database.read(query))
+    if type_id == "default":
+        del shown["os-volume-type-access:is_public"]
+    return {"volume_type": shown}
 
 
 def create(request: Request) -> Row:

@@ -7,7 +7,7 @@ from typing import Any
 
 from celaje.common import clock
 from celaje.common.db import Transaction
-from celaje.common.errors import Invalid, NotFound
+from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.api import images, lookup, schemas
@@ -282,7 +282,7 @@ class _Wish:
 
     def _group(self, tx: Transaction, volume_type: Row) -> Row | None:
         """The group that it is to belong to: one of its own project's that takes its type."""
-        group_id = self.asked.get("group_id")
+        group_id = self.asked.get("group_id") or self.asked.get("consistencygroup_id")
         if not group_id:
             return None
         row = groups.get_of_project(tx, group_id, lookup.scope_of(self.request))
@@ -329,8 +329,6 @@ def _refuse_what_is_not_there(asked: Row) -> None:
             "multiattach parameter has been removed. Use a volume type whose extra spec multiattach is "
             "'<is> True'."
         )
-    if asked.get("consistencygroup_id"):
-        raise NotFound(f"ConsistencyGroup {asked['consistencygroup_id']} could not be found.")
 
 
 def _name(asked: Row, field: str) -> str | None:

@@ -10,7 +10,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Conflict, Invalid
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
-from celaje.volume.api import images, lookup, schemas
+from celaje.volume.api import clusters, images, lookup, schemas
 from celaje.volume.api.services import HOST
 from celaje.volume.api.volume_view import moment
 from celaje.volume.conductor.upload_volume import REGISTERED
@@ -210,15 +210,16 @@ def _no_retype() -> errors.InvalidVolume:
 
 def migrate(request: Request, volume_id: str) -> Response:
     asked = request.body["os-migrate_volume"]
-    host = asked.get("host")
-    if not host or asked.get("cluster"):
+    if not request.at_least(3, 16) and not asked.get("host"):
+        raise errors.InvalidInput(reason="Host field is missing.")
+    if bool(asked.get("host")) == bool(asked.get("cluster")):
         raise errors.InvalidInput(reason="One and only one of cluster and host must be set.")
+    host = asked.get("host") or asked["cluster"]
 
     def unit(tx: Transaction) -> None:
         row = lookup.volume(request, tx, volume_id)
-        records = request.service.records
-        service = records.find(tx, "cinder-volume", host.partition("#")[0])
-        if service is None or service["disabled"] or not records.is_up(service):
+        driver = clusters.driver_of(request, tx, host.partition("#")[0])
+        if driver is None or driver["disabled"] or not driver["is_up"]:
             raise Invalid(f"Invalid host: No available service named '{host}'")
         volume_type = types.get(tx, row["volume_type_id"])
         assert volume_type is not None

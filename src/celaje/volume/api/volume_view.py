@@ -5,7 +5,7 @@ from typing import Any
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
-from celaje.volume.db import attachments, types
+from celaje.volume.db import attachments, clusters, groups, types
 
 Row = dict[str, Any]
 
@@ -29,6 +29,9 @@ class VolumeView:
         project = {"project_id": context.project_id}
         self._host_attribute = request.allows("volume_extension:volume_host_attribute", project)
         self._migration_attribute = request.allows("volume_extension:volume_mig_status_attribute", project)
+        # Of the groups of an answer's volumes those that are consistency groups.
+        self._consistency_groups: set[str] = set()
+        self._clusters: set[str] = set()
         self._base = f"{request.base_url}/v3/{context.project_id}/volumes"
         self._bookmark = f"{request.base_url}/{context.project_id}/volumes"
 
@@ -47,6 +50,9 @@ class VolumeView:
         # Only these can have an attached one.
         wanted = [row["id"] for row in volumes if row["attach_status"] != "detached"]
         attached = attachments.of_volumes(tx, wanted) if wanted else {}
+        if self._admin and self._request.at_least(3, 61):
+            self._clusters = clusters.names(tx)
+        self._consistency_groups = groups.consistent(tx, {row["group_id"] for row in volumes})
         view = self.brief if brief else self.detail
         return [view(row, names.get(row["volume_type_id"]), attached.get(row["id"], [])) for row in volumes]
 
@@ -66,6 +72,7 @@ class VolumeView:
     def brief(self, volume: Row, type_name: str | None, attached: list[Row]) -> Row:
         """As it is answered to those who create and update: without what were extensions once."""
         request = self._request
+        group_id = volume.get("group_id")
         shown: Row = {
             "id": volume["id"],
             "status": _SHOWN_AS.get(volume["status"], volume["status"]),
@@ -84,7 +91,7 @@ class VolumeView:
             "bootable": "true" if volume["bootable"] else "false",
             "encrypted": volume.get("encryption_key_id") is not None,
             "replication_status": None,
-            "consistencygroup_id": None,
+            "consistencygroup_id": group_id if group_id in self._consistency_groups else None,
             "multiattach": volume["multiattach"],
             "attachments": [self._attachment(row) for row in attached],
         }
@@ -92,7 +99,7 @@ class VolumeView:
             shown["migration_status"] = volume.get("migration_status")
         version = request.version or (3, 0)
         if version >= (3, 13):
-            shown["group_id"] = volume.get("group_id")
+            shown["group_id"] = group_id
         if version >= (3, 21) and self._admin:
             shown["provider_id"] = volume.get("provider_id")
         if version >= (3, 48):
@@ -100,7 +107,8 @@ class VolumeView:
             shown["shared_targets"] = False
             shown["service_uuid"] = volume.get("service_uuid")
         if version >= (3, 61) and self._admin:
-            shown["cluster_name"] = None
+            host = volume.get("host") or ""
+            shown["cluster_name"] = host if host.partition("#")[0] in self._clusters else None
         if version >= (3, 63):
             shown["volume_type_id"] = volume["volume_type_id"]
         if version >= (3, 64) and volume.get("encryption_key_id"):

@@ -70,7 +70,14 @@ _SORT = {
     )
 } | {"display_name": "name"}
 
-LISTING = listing.Listing(VOLUMES, _SORT, _FILTERS, _ADMIN_FILTERS)
+LISTING = listing.Listing(
+    VOLUMES,
+    _SORT,
+    _FILTERS,
+    _ADMIN_FILTERS,
+    resource="volume",
+    missing=lambda marker: errors.VolumeNotFound(volume_id=marker),
+)
 _restrict = listing.of_project(VOLUMES)
 
 

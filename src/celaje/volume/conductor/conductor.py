@@ -13,7 +13,7 @@ from celaje.common.db import Database, Transaction
 from celaje.common.flow import Flows
 from celaje.common.messaging.client import Client, Proxy
 from celaje.common.service import Conductor, ServiceRecords
-from celaje.volume.db import attachments, backends, messages, volumes
+from celaje.volume.db import attachments, backends, clusters, messages, volumes
 from celaje.volume.db.tables import ATTACHMENTS, GROUP_SNAPSHOTS, GROUPS, SNAPSHOTS, VOLUMES
 from celaje.volume.keys import KeyManager
 from celaje.volume.quota import Quotas
@@ -63,9 +63,12 @@ class VolumeConductor(Conductor):
         report = details.pop("capabilities", None)
         super().report_service(binary, host, topic, availability_zone, details)
         if report is not None:
-            pools = from_report(host, availability_zone, report, 0.0)
+            cluster = details.get("cluster")
+            pools = from_report(cluster or host, availability_zone, report, 0.0)
 
             def unit(tx: Transaction) -> None:
+                if cluster:
+                    clusters.note(tx, cluster)
                 for pool in pools:
                     backends.record(tx, pool.name, pool.capacity())
 

@@ -155,6 +155,7 @@ def begin_download(tx: Transaction, volume_id: str, flow_id: str) -> None:
 def volume_made(tx: Transaction, volume_id: str, flow_id: str, kept: Row, source: Row) -> None:
     if source["kind"] == "backup":
         backups.release(tx, source["backup"]["id"], flow_id)
+        backups.give_back(tx, source["backup"]["id"], volume_id)
     now = clock.now()
     values = {key: kept[key] for key in ("provider_location", "provider_id") if kept.get(key)}
     STATES.move(

@@ -36,9 +36,20 @@ def creation_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 
 @flow("group_snapshot.create", deadline="snapshot_create_deadline", way_out=creation_failed)
-def create_group_snapshot(run: Run, group_snapshot_id: str, snapshots: list[Row]) -> None:
-    """`snapshots`: {"snapshot", "volume" as drivers want them, "attached"}, one a volume."""
+def create_group_snapshot(
+    run: Run, group_snapshot_id: str, snapshots: list[Row], consistent: bool = False
+) -> None:
+    """`snapshots`: {"snapshot", "volume" as drivers want them, "attached"}, one a volume. `consistent`: of
+    one moment; a group lies on one pool, so that one worker makes them in one step."""
     made = []
+    if consistent:
+        worker = run.conductor.worker_of(snapshots[0]["volume"])
+        for each in snapshots:
+            run.undo(worker.delete_snapshot, snapshot=each["snapshot"])
+        wanted = [{"snapshot": each["snapshot"], "attached": each["attached"]} for each in snapshots]
+        kept_of = run.step(worker.create_group_snapshot, snapshots=wanted)
+        made = [(each["snapshot"]["row_id"], kept) for each, kept in zip(snapshots, kept_of, strict=True)]
+        snapshots = []
     for each in snapshots:
         snapshot = each["snapshot"]
         worker = run.conductor.worker_of(each["volume"])

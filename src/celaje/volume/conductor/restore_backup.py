@@ -34,6 +34,7 @@ def restore_backup(run: Run, backup: Row, volume: Row) -> None:
 
 def backup_restored(tx: Transaction, flow_id: str, backup_id: str, volume_id: str, keys: KeyManager) -> None:
     backups.release(tx, backup_id, flow_id)
+    backups.give_back(tx, backup_id, volume_id)
     restored = STATES.move(
         tx,
         VOLUMES,

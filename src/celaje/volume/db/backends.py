@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from celaje.common import clock
 from celaje.common.db import DuplicateRow, Prepared, Transaction
+from celaje.volume.db import clusters
 from celaje.volume.db.tables import BACKENDS, SERVICES, VOLUMES
 
 Row = dict[str, Any]
@@ -99,7 +100,8 @@ def _chosen(tx: Transaction, decision: Row, size: int) -> tuple[Row | None, str 
         backend = _locked(tx, pool)
         assert backend is not None
     service = _service.one(tx, service_host=host_of(pool))
-    if service is not None and service["disabled"]:
+    driven_by = service or clusters.get(tx, host_of(pool))
+    if driven_by is not None and driven_by["disabled"]:
         return service, f"cinder-volume on {host_of(pool)} is disabled"
     return service, _no_room(tx, backend, size)
 

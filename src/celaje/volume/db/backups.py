@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, select
 
 from celaje.common import clock
 from celaje.common.db import Prepared, Transaction
+from celaje.volume.db import volumes
 from celaje.volume.db.rows import Row, Rows
 from celaje.volume.db.tables import BACKUPS
 from celaje.volume.states import BACKUPS as STATES
@@ -19,6 +20,7 @@ _newest = Prepared(
     select(BACKUPS)
     .where(
         BACKUPS.c.volume_id == bindparam("volume"),
+        BACKUPS.c.project_id == bindparam("project"),
         BACKUPS.c.status == "available",
         BACKUPS.c.data_timestamp <= bindparam("moment"),
     )
@@ -26,16 +28,51 @@ _newest = Prepared(
     .limit(1)
 )
 
-_WORKER_KEYS = ("id", "container", "volume_id", "size", "host")
+_sharing = Prepared(
+    select(BACKUPS.c.id)
+    .where(BACKUPS.c.location == bindparam("where"), BACKUPS.c.id != bindparam("row"))
+    .limit(1)
+)
+
+_WORKER_KEYS = ("id", "location", "volume_id", "size", "host")
+_VOLUME_KEYS = ("name", "description", "metadata", "image_metadata")
+# How a volume is named that a restore made; it gets the name of what it was.
+NEW_NAME = "restore_backup_"
 
 
 def for_worker(backup: Row) -> Row:
     return {key: backup[key] for key in _WORKER_KEYS}
 
 
-def newest(tx: Transaction, volume_id: str, moment: Any) -> Row | None:
-    """The volume's available backup with the newest data, but none newer than `moment`."""
-    return _newest.one(tx, volume=volume_id, moment=moment)
+def newest(tx: Transaction, volume_id: str, project_id: str | None, moment: Any) -> Row | None:
+    """The project's available backup of the volume with the newest data, but none newer than `moment`:
+    nobody's backup depends on what another project may delete."""
+    return _newest.one(tx, volume=volume_id, project=project_id, moment=moment)
+
+
+def shares_data(tx: Transaction, backup: Row) -> bool:
+    """Whether another row has the same data: then deleting this one leaves it where it is."""
+    return _sharing.value(tx, where=backup["location"], row=backup["id"]) is not None
+
+
+def kept_of(volume: Row) -> Row:
+    """What a backup keeps of the volume beside its data."""
+    return {key: volume[key] for key in _VOLUME_KEYS}
+
+
+def give_back(tx: Transaction, backup_id: str, volume_id: str) -> None:
+    """The volume that was restored gets what the backup kept: metadata, image metadata; name and description
+    if the restore made it."""
+    backup, volume = get(tx, backup_id), volumes.get(tx, volume_id)
+    if backup is None or volume is None:
+        return
+    kept = backup["volume_kept"]
+    values = {"metadata": kept.get("metadata") or {}}
+    if kept.get("image_metadata"):
+        values |= {"image_metadata": kept["image_metadata"], "bootable": True}
+    if kept.get("name") and (volume["name"] or "").startswith(NEW_NAME):
+        values |= {"name": kept["name"], "description": kept.get("description")}
+    volumes.change(tx, volume_id, **values)
 
 
 def with_dependents(tx: Transaction, backup_ids: Iterable[str]) -> set[str]:

@@ -13,6 +13,16 @@ _by_name = Prepared(select(GROUP_TYPES).where(GROUP_TYPES.c.name == bindparam("w
 _used = Prepared(select(GROUPS.c.id).where(GROUPS.c.group_type_id == bindparam("kind")).limit(1))
 
 
+# The type of consistency groups: what the API of that name makes are groups of it.
+RESERVED_NAME = "default_cgsnapshot_type"
+RESERVED = select(GROUP_TYPES.c.id).where(GROUP_TYPES.c.name == RESERVED_NAME)
+
+
+def is_reserved(tx: Transaction, type_id: str) -> bool:
+    found = by_name(tx, RESERVED_NAME)
+    return found is not None and found["id"] == type_id
+
+
 def by_name(tx: Transaction, name: str) -> Row | None:
     return _by_name.one(tx, wanted=name)
 

@@ -3,6 +3,7 @@
 from sqlalchemy import bindparam, func, select
 
 from celaje.common.db import Prepared, Transaction
+from celaje.volume.db.group_types import RESERVED
 from celaje.volume.db.rows import Row, Rows
 from celaje.volume.db.tables import GROUP_SNAPSHOTS, GROUPS, SNAPSHOTS, VOLUMES
 
@@ -47,6 +48,15 @@ def snapshots_of(tx: Transaction, group_snapshot_id: str) -> list[Row]:
 
 def has_snapshots(tx: Transaction, group_id: str) -> bool:
     return _has_snapshots.value(tx, group=group_id) is not None
+
+
+def consistent(tx: Transaction, group_ids: set[str | None]) -> set[str]:
+    """Those that the API of consistency groups made."""
+    wanted = [each for each in group_ids if each]
+    if not wanted:
+        return set()
+    statement = select(GROUPS.c.id).where(GROUPS.c.id.in_(wanted), GROUPS.c.group_type_id.in_(RESERVED))
+    return set(tx.execute(statement).scalars())
 
 
 def is_being_copied(tx: Transaction, group_snapshot_id: str) -> bool:

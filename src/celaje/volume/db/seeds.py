@@ -2,7 +2,7 @@
 
 from celaje.common import clock
 from celaje.common.db import DuplicateRow, Transaction
-from celaje.volume.db import types
+from celaje.volume.db import group_types, types
 
 DEFAULT_TYPE = "__DEFAULT__"
 
@@ -24,4 +24,23 @@ def default_type(tx: Transaction, configured: str) -> None:
         with tx.attempt():
             types.insert_type(tx, row)
     except DuplicateRow:  # another API node was first
+        return
+
+
+def consistency_group_type(tx: Transaction) -> None:
+    """The group type of the old consistency groups, which are groups of this type."""
+    if group_types.by_name(tx, group_types.RESERVED_NAME) is not None:
+        return
+    row = {
+        "id": clock.new_uuid(),
+        "name": group_types.RESERVED_NAME,
+        "description": "Default group type for migrating cgsnapshot",
+        "is_public": True,
+        "group_specs": {"consistent_group_snapshot_enabled": "<is> True"},
+        "created_at": clock.now(),
+    }
+    try:
+        with tx.attempt():
+            group_types.insert(tx, row)
+    except DuplicateRow:
         return

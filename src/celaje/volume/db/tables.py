@@ -123,6 +123,10 @@ BACKUPS = Table(
     Column("availability_zone", String(255)),
     # Whose worker reaches its data.
     Column("host", String(255)),
+    # Below which name its data lies; a record that was imported under another id shares it.
+    Column("location", String(512), nullable=False),
+    # What it keeps of the volume beside its data: {"name", "description", "metadata", "image_metadata"}.
+    Column("volume_kept", Json, nullable=False),
     Column("object_count", Integer, nullable=False),
     Column("metadata", Json, nullable=False),
     Column("encryption_key_id", String(36)),
@@ -138,6 +142,7 @@ BACKUPS = Table(
     Index(None, "created_at", "id"),
     Index(None, "volume_id", "data_timestamp"),
     Index(None, "parent_id"),
+    Index(None, "location"),
 )
 
 ATTACHMENTS = Table(
@@ -330,6 +335,17 @@ BACKENDS = Table(
     Column("generation", Integer, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Index(None, "host"),
+)
+
+# Workers that share back ends: a row when the first of them reports. Who belongs to it the services tell.
+CLUSTERS = Table(
+    "clusters",
+    METADATA,
+    Column("name", String(255), primary_key=True),
+    Column("disabled", Boolean, nullable=False),
+    Column("disabled_reason", String(255)),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment),
 )
 
 MESSAGES = Table(

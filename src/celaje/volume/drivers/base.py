@@ -124,6 +124,8 @@ class VolumeDriver:
     #: A volume's "encryption" is heeded. LUKS lies inside the volume, so nothing but making one needs the
     #: key.
     encrypts: ClassVar[bool] = False
+    #: `create_snapshot` of several attached volumes, one after the other, is of one moment.
+    copies_groups_attached: ClassVar[bool] = False
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         """configuration: the option group where `options` are registered. backend: its name (the part

@@ -47,6 +47,8 @@ def report(driver: VolumeDriver, capacity: Capacity, **features: Any) -> dict[st
         "QoS_support": False,
         "online_extend_support": driver.extends_attached_through_host,
         "backend_state": "up",
+        # Of volumes that nobody has open; see VolumeDriver.copies_groups_attached.
+        "consistent_group_snapshot_enabled": True,
         "total_volumes": capacity.volumes,
         "filter_function": driver.configuration.filter_function,
         "goodness_function": driver.configuration.goodness_function,

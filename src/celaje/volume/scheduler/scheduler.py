@@ -10,6 +10,7 @@ from typing import Any
 
 from celaje.common import clock
 from celaje.common.outage import Outage
+from celaje.common.service.log_levels import LogLevels
 from celaje.volume.errors import NoValidBackend
 from celaje.volume.scheduler import filters, weighers
 from celaje.volume.scheduler.pools import Pool, from_report
@@ -17,7 +18,7 @@ from celaje.volume.scheduler.pools import Pool, from_report
 Row = dict[str, Any]
 
 
-class Scheduler:
+class Scheduler(LogLevels):
     """`ask_workers` sends the fanout that makes every worker report. Reports older than `down_time` seconds
     count as those of a worker that is down; the time of an `outage`, when none could come, is left out."""
 

@@ -65,6 +65,8 @@ def upgrade() -> None:
         sa.Column("container", sa.String(length=255), nullable=False),
         sa.Column("availability_zone", sa.String(length=255), nullable=True),
         sa.Column("host", sa.String(length=255), nullable=True),
+        sa.Column("location", sa.String(length=512), nullable=False),
+        sa.Column("volume_kept", Json(), nullable=False),
         sa.Column("object_count", sa.Integer(), nullable=False),
         sa.Column("metadata", Json(), nullable=False),
         sa.Column("encryption_key_id", sa.String(length=36), nullable=True),
@@ -76,6 +78,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
     )
     op.create_index(op.f("ix_backups_created_at_backups_id"), "backups", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_backups_location"), "backups", ["location"], unique=False)
     op.create_index(op.f("ix_backups_parent_id"), "backups", ["parent_id"], unique=False)
     op.create_index(
         op.f("ix_backups_project_id_backups_created_at_backups_id"),
@@ -91,6 +94,15 @@ def upgrade() -> None:
         "backups",
         ["volume_id", "data_timestamp"],
         unique=False,
+    )
+    op.create_table(
+        "clusters",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", sa.String(length=255), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_clusters")),
     )
     op.create_table(
         "default_volume_types",
