@@ -6,7 +6,7 @@ import threading
 import pytest
 from sqlalchemy import func, select, update
 
-from celaje.common import patience
+from celaje.common import clock, patience
 from celaje.common.db import DuplicateRow, Prepared, fetch_all, fetch_value, serialise
 from celaje.common.db.errors import (
     BadConnection,
@@ -269,3 +269,19 @@ def test_going_on_without_an_attempt_is_a_mistake_that_shows():
         with pytest.raises(RuntimeError, match="attempt"):
             database.write(careless)
         assert ids(database) == [1]
+
+
+def test_the_servers_time_holds_when_this_machines_clock_steps(database, monkeypatch):
+    day, really = datetime.timedelta(days=1), clock.Clock.now
+    database.read_clock()
+    monkeypatch.setattr(clock.Clock, "now", lambda self: really(self) + day)
+    assert abs(database.now() - clock.now()) > day / 2
+    database.read_clock()
+    assert abs(database.now() - clock.now()) > day / 2
+
+
+def test_a_virtual_clock_is_the_servers_time_too(database):
+    with clock.installed(clock.VirtualClock()) as virtual:
+        database.read_clock()
+        virtual.advance(100)
+        assert database.now() == virtual.now()

@@ -5,6 +5,7 @@ A unit may run again (deadlock, lost connection), so it must do nothing but SQL;
 commit, such as the nudge of a flow, is said with `Transaction.after_commit`.
 """
 
+import datetime
 import itertools
 import logging
 import sqlite3
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, Table, bindparam, event, select
+from sqlalchemy import Connection, Engine, Table, bindparam, event, select, text
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.sql import Executable
@@ -48,6 +49,12 @@ _ATTEMPTS = 8
 _PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
 
+
+_SERVER_TIME = {
+    "postgresql": text("SELECT clock_timestamp() AT TIME ZONE 'UTC'"),
+    "mysql": text("SELECT UTC_TIMESTAMP(6)"),
+    "mariadb": text("SELECT UTC_TIMESTAMP(6)"),
+}
 
 # Statements of Transaction.hold, by table.
 _holding: dict[Table, Any] = {}
@@ -143,6 +150,8 @@ class Database:
         self.url = address(url, service)
         self.statements = 0
         self.outage = Outage()
+        # The server's time at a moment of the monotonic clock.
+        self._anchor: tuple[datetime.datetime, float] | None = None
         self._timeout = pool_timeout
         self._inside = threading.local()
         self._group: GroupCommit | None = None
@@ -310,6 +319,22 @@ class Database:
             if committing and isinstance(known, DatabaseUnreachable):
                 raise OutcomeUnknown() from error
             raise known from error
+
+    def read_clock(self) -> None:
+        """Ask the server for its time, so that `now` is by it. Whoever shares leases does it now and then."""
+        if self._pool is None or not clock.is_real():
+            return
+        begun = clock.monotonic()
+        found = self.read(lambda tx: tx.connection.execute(_SERVER_TIME[tx.dialect]).scalar_one())
+        self._anchor = found, (begun + clock.monotonic()) / 2
+
+    def now(self) -> datetime.datetime:
+        """The time by which the processes on this database agree, whatever their machines' clocks say; this
+        machine's own on SQLite, and where `read_clock` was never called."""
+        if self._anchor is None or not clock.is_real():
+            return clock.now()
+        found, moment = self._anchor
+        return found + datetime.timedelta(seconds=clock.monotonic() - moment)
 
     def wait_for_server(self, max_retries: int = 10, retry_interval: float = 10.0) -> None:
         """At start: until the server answers, `max_retries` times (-1: for ever), `retry_interval` seconds

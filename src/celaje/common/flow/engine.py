@@ -163,7 +163,7 @@ class Engine:
         flow = self.flows.get(tx, flow_id)
         if flow is None or flow["finished_at"] is not None:
             return None
-        due = flow["due_at"] is not None and flow["due_at"] <= clock.now()
+        due = flow["due_at"] is not None and flow["due_at"] <= self.flows.now()
         if not due and (flow["owner"] is not None or flow["state"] != "pending"):
             return None
         flow["attempt"] += 1
@@ -175,7 +175,7 @@ class Engine:
 
     def _claim(self, tx: Transaction, flow: Row) -> None:
         """Take the flow that `_look` has found. Raises LeaseLost when another conductor was first."""
-        now = clock.now()
+        now = self.flows.now()
         matched = self.flows.statements.claim.run(
             tx,
             row=flow["id"],
@@ -276,7 +276,7 @@ class Engine:
                 continue
 
             def unit(tx: Transaction, ids: list[str] = mine) -> None:
-                ends = self._lease_end(clock.now())
+                ends = self._lease_end(self.flows.now())
                 for flow_id in ids:
                     self.flows.statements.renew.run(tx, row=flow_id, holder=self.owner, due_at=ends)
 
@@ -288,6 +288,7 @@ class Engine:
     def _look_for_due(self) -> None:
         while True:
             try:
+                self.flows.database.read_clock()
                 for flow_id in self.flows.database.read(self.due):
                     self.nudge(flow_id)
                 self._retention.when_due()
@@ -297,7 +298,7 @@ class Engine:
                 return
 
     def due(self, tx: Transaction, limit: int = 500) -> list[str]:
-        return [row["id"] for row in self._due.all(tx, moment=clock.now(), most=limit)]
+        return [row["id"] for row in self._due.all(tx, moment=self.flows.now(), most=limit)]
 
     def _pause(self, seconds: float) -> bool:
         """Sleep; False when the engine stops."""
@@ -308,4 +309,4 @@ class Engine:
             return not clock.wait_until(self._lock, lambda: self._stopping, moment)
 
     def _release_all(self, tx: Transaction) -> None:
-        self.flows.statements.release.run(tx, owner=None, due_at=clock.now())
+        self.flows.statements.release.run(tx, owner=None, due_at=self.flows.now())

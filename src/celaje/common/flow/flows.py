@@ -115,10 +115,15 @@ class Flows:
             return float(self._deadline_of(deadline))
         return float(deadline)
 
+    def now(self) -> datetime.datetime:
+        """By which leases and turns are reckoned: conductors whose clocks differ must not take each other's
+        flows."""
+        return self.database.now()
+
     def signal(self, tx: Transaction, flow_id: str, name: str, data: Any = None) -> None:
         """Give a flow what it waits for with `run.wait(name)`. A second signal of one name changes nothing:
         the first answer counts."""
-        statements, now = self.statements, clock.now()
+        statements, now = self.statements, self.now()
         self.hold(tx, flow_id)
         if statements.signal.one(tx, row=flow_id, called=name):
             return
@@ -140,7 +145,7 @@ class Flows:
         """What waited for `waiting_on` (a worker that is up again) is due now."""
         ids = [row["id"] for row in self.statements.waiting.all(tx, awaited=waiting_on)]
         if ids:
-            self.statements.wake.run(tx, awaited=waiting_on, moment=clock.now())
+            self.statements.wake.run(tx, awaited=waiting_on, moment=self.now())
             tx.after_commit(lambda: [self.nudge(flow_id) for flow_id in ids])
         return ids
 

@@ -200,7 +200,7 @@ class Journal:
 
     def suspend(self, waiting_on: str, delay: float) -> None:
         """Give the flow back: it is due again after `delay`, or when what it waits for comes."""
-        now = clock.now()
+        now = self._flows.now()
         due = min(now + datetime.timedelta(seconds=delay), max(self.flow["deadline_at"], now))
         state = "undoing" if self.flow["state"] == "undoing" else "waiting"
         if state == "undoing":
