@@ -41,10 +41,11 @@ test-servers: $(VENV)/dev.stamp
 	@tests/install.sh servers
 	$(BIN)/pytest -m servers $(ARGS)
 
-# Two of everything behind HAProxy, on RabbitMQ and PostgreSQL; CELAJE_TEST_DATABASE=mariadb on MariaDB.
+# Two of everything behind HAProxy, on RabbitMQ and PostgreSQL; CELAJE_TEST_DATABASE=mariadb on MariaDB,
+# CELAJE_TEST_TRANSPORT=zmq without a broker.
 test-cluster: $(VENV)/dev.stamp
 	@tests/install.sh cluster
-	$(BIN)/pytest -m cluster tests/cluster $(ARGS)
+	$(BIN)/pytest -m "cluster and not bench" tests/cluster $(ARGS)
 
 # The tests that run in one process, on PostgreSQL and on MariaDB instead of SQLite.
 IN_PROCESS := tests/common tests/identity tests/placement tests/image tests/network tests/volume tests/compute \
@@ -56,7 +57,7 @@ test-databases: $(VENV)/dev.stamp
 	CELAJE_TEST_DATABASE=mariadb $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest and not cluster" $(IN_PROCESS) $(ARGS)
 
 bench: $(VENV)/dev.stamp
-	$(BIN)/pytest tests/bench -m bench -s -q $(ARGS)
+	$(BIN)/pytest tests/bench tests/cluster/test_figures.py -m bench -s -q $(ARGS)
 	$(BIN)/python tools/performance_page.py
 
 clean:

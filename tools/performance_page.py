@@ -24,6 +24,8 @@ THEMES = {
     "compute": "Servers and attachments",
     "scheduling": "Scheduling",
     "messages": "Messages",
+    "drivers": "Messages over each driver",
+    "cluster": "Two of everything, on one machine",
 }
 
 HEAD = """# Performance
