@@ -1,5 +1,5 @@
-"""Figures of the cluster, each beside a limit of the same run: printed, and kept by `make bench` when asked for. No time
-is asserted: machines differ."""
+"""Figures of the cluster, each beside a limit of the same run: printed, and kept for
+`tools/performance_page.py`. No time is asserted: machines differ."""
 
 import statistics
 import threading
