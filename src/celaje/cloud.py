@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from celaje.assembly import SERVICE_USERS, SERVICES, Assembly, service_class
+from celaje.common import clock
 from celaje.common.conf import Configuration, load
 from celaje.common.messaging.bus import connect
 from celaje.common.messaging.driver import Bus
+from celaje.common.metrics.page import Page, token_of
 from celaje.common.rest import InProcessTransport, ServiceCredentials
 from celaje.common.revocations import Revocations
 from celaje.common.service import Service
 from celaje.common.tokens import KeyRepository, Tokens
+from celaje.common.vault import write_secret
 from celaje.common.wsgi import Mount
 from celaje.front_door import FrontDoor
 from celaje.secrets import Secrets
@@ -64,7 +67,13 @@ class Cloud(Assembly):
         self.tokens = Tokens(keys)
         self.revocations = Revocations()
         self.bus: Bus = connect("inproc://")
-        self.application = Mount({}, FrontDoor(self.running, lambda: self.url))
+        own = self.state / "metrics.token"
+        if not own.exists():
+            write_secret(own, clock.new_token().encode())
+        figures = Page(
+            self.running, lambda: token_of(self.running[self.services[0]].conf.metrics.token_file or own)
+        )
+        self.application = Mount({}, FrontDoor(self.running, lambda: self.url, figures))
 
     def start(self) -> None:
         super().start()

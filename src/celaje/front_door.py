@@ -1,6 +1,7 @@
 """What answers below no service's path where several APIs share one address: which services run here.
 
-Behind `celaje status` (from outside, without a token it tells no more than which services there are).
+Behind `celaje status` (from outside, without a token it tells no more than which services there are), and
+`/metrics` for who has its token.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,16 +10,21 @@ from typing import Any
 import msgspec
 
 from celaje import __version__
+from celaje.common.metrics.page import Page
 
 
 class FrontDoor:
-    """`running` by service; `url` gives where this address is reached."""
+    """`running` by service; `url` gives where this address is reached; `figures` answers /metrics, if there
+    are any to be had here."""
 
-    def __init__(self, running: Mapping[str, Any], url: Callable[[], str]):
+    def __init__(self, running: Mapping[str, Any], url: Callable[[], str], figures: Page | None = None):
         self._running = running
         self._url = url
+        self._figures = figures
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if self._figures is not None and environ.get("PATH_INFO") == "/metrics":
+            return self._figures(environ, start_response)
         if environ.get("PATH_INFO", "/") not in ("", "/"):
             return self._answer(start_response, "404 Not Found", self._lost())
         return self._answer(start_response, "200 OK", self._overview())

@@ -17,6 +17,7 @@ from celaje.common.conf import Configuration, load
 from celaje.common.errors import ConfigurationError
 from celaje.common.messaging.bus import connect
 from celaje.common.messaging.driver import Bus
+from celaje.common.metrics.page import Listener, Page, token_of
 from celaje.common.rest import ServiceCredentials, Transport
 from celaje.common.rest.catalog import Endpoints
 from celaje.common.revocation_feed import IdentityEvents, RevocationFeed
@@ -95,6 +96,8 @@ class Process(Assembly):
         self._buses: dict[str, Bus] = {}
         self._endpoints: dict[str, Endpoints] = {}
         self._feed: RevocationFeed | None = None
+        self._figures: Page | None = None
+        self._listener: Listener | None = None
         self.running: dict[str, Service] = {}
         self.revocations = Revocations()
         self.health = Health(self.running)
@@ -178,6 +181,7 @@ class Process(Assembly):
     def start(self) -> None:
         for name in self._parts:
             self._check(name)
+        self._offer_figures()
         super().start()
         if self.has_api:
             self._hear_revocations()
@@ -191,6 +195,8 @@ class Process(Assembly):
     def stop(self, grace: float = 10.0) -> None:
         # The balancer sees it first.
         self.health.end()
+        if self._listener is not None:
+            self._listener.stop()
         if self._feed is not None:
             self._feed.stop()
         super().stop(grace)
@@ -207,6 +213,16 @@ class Process(Assembly):
                 f"{name} speaks to other services: [keystone_authtoken] auth_url and password must be set in "
                 f"{' or '.join(conf.loaded_files)}."
             )
+
+    def _offer_figures(self) -> None:
+        """At the API's own address only for who has the token: users come there, too."""
+        options = self._first.metrics
+        token = token_of(options.token_file)
+        page = Page(self.running, lambda: token)
+        if options.token_file:
+            self._figures = page
+        if options.bind_port:
+            self._listener = Listener(page, options.bind_host, options.bind_port)
 
     def _hear_revocations(self) -> None:
         """Identity's processes read their own rows; the others ask its API, where they can log in."""
@@ -229,9 +245,12 @@ class Process(Assembly):
         self._feed.start()
 
     def _root(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """What no service's prefix answers: the health check, else the only API, which is at the root."""
+        """What no service's prefix answers: the health check, the figures where a token guards them, else the
+        only API, which is at the root."""
         if environ.get("PATH_INFO") == "/healthcheck":
             return self.health(environ, start_response)
+        if environ.get("PATH_INFO") == "/metrics" and self._figures is not None:
+            return self._figures(environ, start_response)
         apis = [service.api for service in self.running.values() if service.api is not None]
         if len(apis) == 1:
             return apis[0](environ, start_response)

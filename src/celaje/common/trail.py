@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
-from celaje.common import clock
+from celaje.common import clock, metrics
 
 Hop = dict[str, Any]
 T = TypeVar("T")
@@ -33,10 +33,11 @@ class Trail:
 
     def add(self, kind: str, name: str, began: float, **facts: Any) -> None:
         """A hop that began at `began` (monotonic) and has just ended."""
+        at, took = began - self._began, clock.monotonic() - began
+        metrics.hop(kind, name, took, facts)
         if len(self.hops) >= LONGEST:
             self.left_out += 1
             return
-        at, took = began - self._began, clock.monotonic() - began
         hop: Hop = {"kind": kind, "name": name, "at": round(at, 6), "took": round(took, 6)}
         for key, value in facts.items():
             if value is not None:

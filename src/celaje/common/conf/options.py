@@ -37,6 +37,7 @@ def common_options() -> Options:
         "fernet_tokens": _fernet_tokens(),
         "service": _service(),
         "flows": _flows(),
+        "metrics": _metrics(),
     }
 
 
@@ -290,6 +291,28 @@ def _service() -> list[cfg.Opt]:
             deprecated_group="DEFAULT",
             help="Seconds without a sign of life after which a component counts as down. Several "
             "report_intervals, or a late report takes a healthy one out.",
+        ),
+    ]
+
+
+def _metrics() -> list[cfg.Opt]:
+    """Figures for Prometheus, of a process: the first of its services with an API says."""
+    return [
+        cfg.StrOpt(
+            "token_file",
+            help="File with the token that /metrics asks for (Authorization: Bearer ...). Not set: an API's "
+            "address does not serve it; celaje up makes metrics.token in its folder.",
+        ),
+        cfg.PortOpt(
+            "bind_port",
+            min=0,
+            help="Port on which this process serves /metrics by itself: what has no API has no other. Not "
+            "set: none.",
+        ),
+        cfg.HostAddressOpt(
+            "bind_host",
+            default="127.0.0.1",
+            help="Address of bind_port. Where others reach it, set token_file, too.",
         ),
     ]
 

@@ -149,6 +149,7 @@ class Database:
     ):
         self.url = address(url, service)
         self.statements = 0
+        self._commits = 0
         self.outage = Outage()
         # The server's time at a moment of the monotonic clock.
         self._anchor: tuple[datetime.datetime, float] | None = None
@@ -255,6 +256,17 @@ class Database:
         self.statements += done.statements
         self._inside.statements = self.of_this_thread() + done.statements
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """(in use, the most that may be); of SQLite those that read."""
+        pool = self._pool or self._idle_readers
+        return pool.in_use, pool.size
+
+    @property
+    def commits(self) -> int:
+        """Of SQLite's writer, whose commits several units share; else one a unit."""
+        return self._group.commits if self._group is not None else self._commits
+
     def of_this_thread(self) -> int:
         """Statements that the calling thread has executed here, ever: two looks tell a request's own."""
         return getattr(self._inside, "statements", 0)
@@ -311,6 +323,7 @@ class Database:
                         raise RuntimeError("a unit went on after a refused row without tx.attempt()")
                     committing = True
                     connection.commit()
+                    self._commits += 1
                 return result, transaction
         except DBAPIError as error:
             known = self._meaning(error)

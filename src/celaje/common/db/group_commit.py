@@ -52,6 +52,7 @@ class GroupCommit:
         self._left: deque[_Entry] = deque()
         self._busy = False
         self._closed = False
+        self.commits = 0
         self._idle = threading.Condition(self._lock)
 
     def run(self, unit: Callable[[Connection, Any], T], seconds: float) -> T:
@@ -128,6 +129,7 @@ class GroupCommit:
             while committed and self._take_into(batch, self._left):
                 self._perform(batch[-1], committed, connection, raw)
             raw.execute("COMMIT")
+            self.commits += 1
         except BaseException as problem:
             # The transaction could not be opened, or is broken beyond a savepoint, or did not commit.
             failure = problem

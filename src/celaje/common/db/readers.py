@@ -17,6 +17,7 @@ class Readers:
 
     def __init__(self, engine: Engine, size: int):
         self._engine = engine
+        self.size = size
         self._free = threading.BoundedSemaphore(size)
         self._idle: list[tuple[Connection, Any]] = []
         self._closed = False
@@ -48,6 +49,11 @@ class Readers:
         else:
             _end(reader[0])
         self._free.release()
+
+    @property
+    def in_use(self) -> int:
+        # Counting beside the semaphore would take a lock of its own.
+        return self.size - self._free._value
 
     def close(self) -> None:
         """Close what is idle; what is in use closes when it comes back."""

@@ -56,8 +56,8 @@ class Pool:
         event.listen(self.engine, "connect", _prepare)
         # Without BEGIN and ROLLBACK a query is one round trip. MariaDB's mode costs a round trip to change.
         self._plain_reads = url.get_backend_name() == "postgresql"
-        self._size = size + overflow
-        self._free = BoundedSemaphore(self._size)
+        self.size = size + overflow
+        self._free = BoundedSemaphore(self.size)
         self._closed = False
 
     @contextmanager
@@ -82,6 +82,10 @@ class Pool:
         finally:
             self._free.release()
 
+    @property
+    def in_use(self) -> int:
+        return self.size - self._free._value
+
     def _connect(self) -> Connection:
         try:
             return self.engine.connect()
@@ -94,7 +98,7 @@ class Pool:
             return
         self._closed = True
         end = clock.monotonic() + grace
-        for taken in range(self._size):  # noqa: B007 - asked after the loop
+        for taken in range(self.size):  # noqa: B007 - asked after the loop
             if not self._free.acquire(timeout=max(0.0, end - clock.monotonic())):
                 break
         self.engine.dispose()

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from celaje.common import clock, context
+from celaje.common import clock, context, metrics
 from celaje.common.context import RequestContext, Step
 from celaje.common.db import DatabaseClosed, Transaction
 from celaje.common.errors import CelajeError
@@ -253,10 +253,10 @@ class Engine:
         run.unwind(error, declared.way_out)
         self._tell_end(flow, "failed")
 
-    @staticmethod
-    def _tell_end(flow: Row, state: str) -> None:
+    def _tell_end(self, flow: Row, state: str) -> None:
         whose = f" of {flow['resource_type']} {flow['resource_id']}" if flow["resource_id"] else ""
         took = (clock.now() - flow["created_at"]).total_seconds()
+        metrics.FLOWS.observe((self.flows.service, flow["name"], state), took)
         log.info("flow %s%s %s after %.3f s", flow["name"], whose, state, took)
 
     def _leave_to_newer(self, flow: Row) -> None:
@@ -299,6 +299,11 @@ class Engine:
 
     def due(self, tx: Transaction, limit: int = 500) -> list[str]:
         return [row["id"] for row in self._due.all(tx, moment=self.flows.now(), most=limit)]
+
+    @property
+    def at_work(self) -> int:
+        """Flows that threads are at now."""
+        return len(self._claimed)
 
     def _pause(self, seconds: float) -> bool:
         """Sleep; False when the engine stops."""

@@ -179,6 +179,10 @@ class Flows:
     def steps(self, tx: Transaction, flow_id: str) -> list[Row]:
         return self.statements.steps.all(tx, row=flow_id)
 
+    def open_by_state(self, tx: Transaction) -> dict[tuple[str, str], int]:
+        """(name, state) -> how many have not ended."""
+        return {(row["name"], row["state"]): row["number"] for row in self.statements.open.all(tx)}
+
     def changed(self, flow_id: str | None = None) -> None:
         """Called by an engine in this process when a flow (None: any) has ended, or passed a checkpoint."""
         if not self._waiters:

@@ -6,7 +6,7 @@ A parameter that is no column of its table says which row is meant; of the colum
 from collections.abc import Iterable
 from functools import cached_property
 
-from sqlalchemy import and_, bindparam, case, delete, false, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, false, func, insert, or_, select, update
 
 from celaje.common.db import Prepared
 from celaje.common.flow.definition import Flow
@@ -43,6 +43,14 @@ class Statements:
         columns = self._flows.c
         found = select(columns.state, columns.checkpoint).where(columns.id == bindparam("row"))
         return Prepared(found)
+
+    @cached_property
+    def open(self) -> Prepared:
+        """How many flows of each name and state have not ended."""
+        columns = self._flows.c
+        counted = select(columns.name, columns.state, func.count().label("number"))
+        # Only what has ended is never due again: this index holds few rows, that of finished_at all.
+        return Prepared(counted.where(columns.due_at.is_not(None)).group_by(columns.name, columns.state))
 
     @cached_property
     def claim(self) -> Prepared:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from celaje.common import clock, context, trail
+from celaje.common import clock, context, metrics, trail
 from celaje.common.errors import CelajeError, Invalid, RemoteError
 from celaje.common.messaging import codec, work
 from celaje.common.messaging.driver import Bus, Delivery
@@ -167,8 +167,10 @@ class Server:
                 level = logging.INFO if asker.step and envelope.kind == CALL else logging.DEBUG
                 if LOG.isEnabledFor(level):
                     LOG.log(level, f"{envelope.method} done in {kept.seconds * 1000:.1f} ms")
+                self._count(envelope, kept, "ok")
                 return Outcome(result, told=self._told(kept))
             except CelajeError as error:
+                self._count(envelope, kept, type(error).__name__)
                 if envelope.kind != CALL:
                     LOG.warning(
                         "%s: %s failed: %s", self.target, envelope.method, error.message, exc_info=True
@@ -177,8 +179,15 @@ class Server:
                     LOG.info("%s failed: %s: %s", envelope.method, type(error).__name__, error.message)
                 return Outcome(error=_travelling(error), told=self._told(kept))
             except (Exception, SystemExit) as error:
+                self._count(envelope, kept, "unexpected")
                 LOG.exception("%s: %s failed (%s)", self.target, envelope.method, envelope.id)
                 return Outcome(error=self._foreign(envelope, error), told=self._told(kept))
+
+    def _count(self, envelope: Envelope, kept: trail.Trail, outcome: str) -> None:
+        # A foreign sender may ask for anything: only what the table has gets a row.
+        known = self._table.message(envelope.method)
+        name = known.name if known is not None else "unknown"
+        metrics.MESSAGES.observe((self._table.topic, name, outcome), kept.seconds)
 
     def _told(self, kept: trail.Trail) -> dict[str, Any]:
         """What the caller's journal keeps of the work here."""

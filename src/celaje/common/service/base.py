@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import MetaData
 
-from celaje.common import clock
+from celaje.common import clock, metrics
 from celaje.common.db import Database, Transaction
 from celaje.common.db.schema import check, sync
 from celaje.common.flow import Engine, Flow, Flows, FlowTables
@@ -29,6 +29,7 @@ from celaje.common.service.ground import Ground
 from celaje.common.service.records import ServiceRecords
 from celaje.common.vault import Vault
 from celaje.common.wsgi import Api
+from celaje.common.wsgi.request import Request
 from celaje.common.wsgi.request_journal import RequestJournal
 
 log = logging.getLogger(__name__)
@@ -287,6 +288,7 @@ class Service:
 
     def _watch_requests(self, api: Api) -> None:
         api.statements = self.database.of_this_thread
+        api.observers.append(_counted)
         table = self.metadata.tables.get("requests")
         if table is None:
             return
@@ -298,6 +300,14 @@ class Service:
             component=api.component,
         )
         api.observers.append(self._requests)
+
+    @property
+    def has_database(self) -> bool:
+        return self._database is not None
+
+    @property
+    def request_journal(self) -> RequestJournal | None:
+        return self._requests
 
     def _make_flows(self) -> None:
         assert self.flow_tables is not None
@@ -344,3 +354,10 @@ class Service:
         self.client(self.conductor_messages).note_late_outcome(
             flow_id=step[0], number=step[1], outcome=words, seconds=seconds
         )
+
+
+def _counted(request: Request, status: int) -> None:
+    """An Api's observer: the figures of requests."""
+    service, took = request.api.service_type, request.seconds
+    metrics.REQUESTS.observe((service, request.http.method, str(status)), took)
+    metrics.ROUTES.observe((service, request.route.name if request.route else "none"), took)

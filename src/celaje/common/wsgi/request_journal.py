@@ -108,7 +108,8 @@ class RequestJournal:
         number = table.c.number
         self._newest = Prepared(select(func.max(number)))
         self._clean = Prepared(delete(table).where(number <= bindparam("last")))
-        self.lost = 0
+        # Since the log was told, and ever.
+        self.lost = self.lost_in_all = 0
 
     def __call__(self, request: Request, status: int) -> None:
         """An Api's observer. Plain reads of a user are not journalled: they change nothing and are most."""
@@ -123,6 +124,7 @@ class RequestJournal:
             return
         if len(self._waiting) >= _WAITING:
             self.lost += 1
+            self.lost_in_all += 1
             return
         path, hops = f"{http.root_path}{http.path}", request.trail.whole() if request.trail else None
         self._waiting.append(
