@@ -313,6 +313,21 @@ def test_no_host_that_fits_ends_in_an_error_that_says_why(lab):
     lab.until_gone(server_id)
 
 
+def test_what_is_done_at_once_is_among_a_servers_actions_too(lab):
+    server_id = lab.create()
+    path = f"/v2.1/servers/{server_id}/os-instance-actions"
+    lab.act(server_id, "lock").ok(202)
+    lab.act(server_id, "unlock").ok(202)
+    reset = lab.admin.post(f"/v2.1/servers/{server_id}/action", {"os-resetState": {"state": "error"}})
+    reset.ok(202)
+    listed = lab.user.get(path, headers=LATEST).ok()["instanceActions"]
+    assert [one["action"] for one in listed] == ["reset_state", "unlock", "lock", "create"]
+    assert listed[0]["request_id"] == reset.headers["x-openstack-request-id"]
+    assert [one["message"] for one in listed] == [None] * 4
+    shown = lab.user.get(f"{path}/{listed[2]['request_id']}", headers=LATEST).ok()["instanceAction"]
+    assert (shown["action"], shown["events"]) == ("lock", [])
+
+
 def test_what_was_done_with_a_server_is_told_from_the_journal(lab):
     server_id = lab.create()
     lab.act(server_id, "os-stop").ok(202)

@@ -174,7 +174,8 @@ def _hanging(hop: str, played: Played) -> list[str]:
     if first is None:
         words = "nothing ends the wait but the end of the process."
     else:
-        words = f"{first.option} ends first ({first.who}, {duration(first.seconds)}). {_outcome(played)}"
+        name = first.option or first.what
+        words = f"{name} ends first ({first.who}, {duration(first.seconds)}). {_outcome(played)}"
     return terminal.wrapped(words, " " * 20, first=f"  {hop:16}  ", size=terminal.USUAL)
 
 

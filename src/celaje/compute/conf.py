@@ -3,7 +3,7 @@
 from oslo_config import cfg
 
 _DEADLINES = {
-    "server_create_deadline": (1800, "build a server: image, ports, volumes, spawn"),
+    "server_create_deadline": (3600, "build a server: image, ports, volumes, spawn"),
     "server_delete_deadline": (1800, "delete a server with its ports, volumes and allocations"),
     "server_action_deadline": (600, "start, stop, reboot, pause, suspend ... a server"),
     "server_attach_deadline": (300, "attach, detach or extend a volume, plug or unplug a port"),
@@ -34,6 +34,13 @@ OPTIONS = {
         cfg.IntOpt("reserved_host_cpus", default=0, min=0, help="CPUs kept for the host itself."),
         cfg.IntOpt("reserved_host_disk_mb", default=0, min=0, help="MiB of disk kept for the host."),
         cfg.BoolOpt("force_config_drive", default=False, help="Give every server a config drive."),
+        cfg.FloatOpt(
+            "api_wait_timeout",
+            default=105,
+            min=0.1,
+            help="Seconds the API waits where its answer depends on other services: until a volume is "
+            "reserved, a port plugged. Longer than [keystone_authtoken] http_connect_timeout; it goes on.",
+        ),
         cfg.IntOpt("shutdown_timeout", default=60, min=0, help="Seconds a guest has to shut down by itself."),
         cfg.IntOpt("sync_power_state_interval", default=10, min=1, help="Seconds between looks at guests."),
         cfg.IntOpt("password_length", default=12, min=8, help="Length of a made admin password."),

@@ -148,9 +148,10 @@ OPTIONS: Options = {
         ),
         cfg.IntOpt(
             "attachment_wait_timeout",
-            default=180,
+            default=75,
             min=1,
-            help="Seconds the API waits for the back end when it attaches or detaches; the work goes on.",
+            help="Seconds the API waits for the back end when it attaches or detaches; the work goes on. "
+            "Longer than rpc_response_timeout, shorter than the http_connect_timeout of who asks.",
         ),
         cfg.IntOpt(
             "reservation_timeout",

@@ -3,6 +3,7 @@ them."""
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_the_request_submits_the_flow_of_the_chain(name):
 
 def test_waiting_handlers_are_found_with_their_options():
     attach = handling("compute", "POST", "/v2.1/servers/x/os-volume_attachments")
-    assert (attach.waits, attach.checkpoint) == ([(None, "rpc_response_timeout")], "reserved")
+    assert (attach.waits, attach.checkpoint) == ([(None, "api_wait_timeout")], "reserved")
     assert handling("volume", "PUT", "/v3/attachments/x").waits == [(None, "attachment_wait_timeout")]
     assert handling("compute", "POST", "/v2.1/servers").waits == []
     assert handling("volume", "POST", "/v3/attachments/x/action", "os-complete").flows == []
@@ -115,6 +116,36 @@ def test_the_wrong_order_is_found(chain, text, outer, inner):
 def test_the_right_order_is_not_complained_of(chain):
     assert verdicts(chain("attach")) == []
     assert all(is_sound(verdicts(chain(name))) for name in OPERATIONS)
+
+
+ETC = Path(__file__).parents[3] / "etc"
+
+
+@pytest.mark.parametrize("files", [(), ("celaje.conf", "{service}.conf")], ids=["defaults", "etc"])
+def test_what_is_shipped_is_sound_and_has_not_even_a_tie(celaje, files):
+    """The defaults alone, and etc/ as it stands, both behind etc/haproxy.cfg."""
+    given = [word for file in files for word in ("--config-file", ETC / file)]
+    said = celaje("timeouts", "--haproxy", ETC / "haproxy.cfg", "--json", *given, seconds=90)
+    told = json.loads(said.stdout)
+    assert {one["operation"] for one in told} == set(OPERATIONS)
+    assert (said.returncode, [verdict for one in told for verdict in one["verdicts"]]) == (0, [])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_with_guests_of_qemu_and_their_disks_it_is_sound_too(chain, name):
+    text = "[DEFAULT]\ncompute_driver = qemu\nenabled_backends = disk\n[disk]\nvolume_driver = nbd\n"
+    assert verdicts(chain(name, text, state=False)) == []
+
+
+def test_what_a_hypervisors_driver_waits_for_is_in_the_chain(chain):
+    from celaje.common.qemu import qmp
+    from celaje.compute.drivers.qemu import hotplug
+
+    built = chain("attach", "[DEFAULT]\ncompute_driver = qemu\n", state=False)
+    own = {link.what: link.seconds for link in built.links if link.who == "hypervisor qemu"}
+    assert sorted(own.values()) == [qmp.COMMAND_TIMEOUT, hotplug.BLOCK_TIMEOUT]
+    played = Simulation(built, {"hypervisor": ENDLESS}).play()
+    assert (played.first.who, played.error) == ("hypervisor qemu", "DriverError")
 
 
 def test_the_client_waits_for_nothing_after_its_answer(chain, tmp_path):
@@ -215,7 +246,7 @@ def test_the_command_says_by_its_exit_code_whether_the_order_is_sound(celaje, tm
     said = celaje("timeouts", "attach", "--state", state, "--haproxy", file)
     assert said.returncode == 1
     words = " ".join(said.stdout.split())
-    assert f"{file}:2) ends before rpc_response_timeout (compute API, 60 s, default)" in words
+    assert f"{file}:2) ends before api_wait_timeout (compute API, 105 s, default)" in words
 
 
 def test_the_command_simulates(celaje, tmp_path):
@@ -226,7 +257,7 @@ def test_the_command_simulates(celaje, tmp_path):
     said = celaje("timeouts", "server.attach_volume", "--state", state, "--simulate", "backend=2m", "--json")
     assert said.returncode == 1
     (told,) = json.loads(said.stdout)
-    assert told["sound"] and told["simulated"]["error"] == "DeadlineExceeded"
+    assert told["sound"] and told["simulated"]["error"] == "ServiceFailed"
     assert told["simulated"]["first"]["option"] == "rpc_response_timeout"
 
 

@@ -90,17 +90,34 @@ def pair(lab):
 
 
 def test_a_slow_back_end_is_ended_by_the_volume_conductors_call(made):
-    text = "[DEFAULT]\nrpc_response_timeout = 2\n[flows]\nserver_attach_deadline = 4\npoll_interval = 0.05\n"
-    lab, played = made(text + backend("initialize_connection", 4), "attach", backend=4)
+    lab, played = made(
+        f"[DEFAULT]\nrpc_response_timeout = 2\n{QUICK}" + backend("initialize_connection", 4),
+        "attach",
+        backend=4,
+    )
     assert (played.first.option, played.first.who) == ("rpc_response_timeout", "volume conductor")
-    assert (played.answer, played.error) == ("success", "DeadlineExceeded")
+    # The back end has had its time: the server's flow is told so, and does not ask until its own deadline.
+    assert (played.answer, played.error, played.ends) == ("success", "ServiceFailed", 2)
 
     assert attach(lab, *pair(lab)).status == 202
     row = ended(lab.cloud.running["volume"], "attachment.connect")
     assert error_of(row) == "MessagingTimeout"
     (step,) = [one for one in steps(lab.cloud.running["volume"], row) if one["kind"] == "step"]
     assert step["timeout"] == 2
-    assert error_of(ended(lab.service, "server.attach_volume")) == played.error
+    outer = ended(lab.service, "server.attach_volume")
+    assert error_of(outer) == played.error
+    assert "did not answer initialize_connection within 2 s" in outer["error"]["message"]
+
+
+def test_the_answer_that_comes_late_is_fetched(made):
+    """The volume API stops waiting, the work goes on: asked again it gives the one answer."""
+    text = f"[DEFAULT]\nattachment_wait_timeout = 1\n{QUICK}"
+    lab, _ = made(text + backend("initialize_connection", 3), "attach")
+    assert attach(lab, *pair(lab)).status == 202
+    assert error_of(ended(lab.service, "server.attach_volume")) is None
+    flows = lab.cloud.running["volume"].flows.tables.flows
+    query = select(flows).where(flows.c.name == "attachment.connect")
+    assert len(lab.cloud.running["volume"].database.read(fetch_all, query)) == 1
 
 
 def test_the_volume_api_stops_waiting_before_the_back_end_is_done(made):
@@ -141,8 +158,8 @@ def test_the_flows_deadline_ends_what_no_call_ends(made):
 
 
 def test_the_compute_api_stops_waiting_for_the_reservation(made, monkeypatch):
-    lab, played = made(f"[DEFAULT]\nrpc_response_timeout = 1\n{QUICK}", "attach", **{"volume-api": 2})
-    assert (played.first.option, played.first.who) == ("rpc_response_timeout", "compute API")
+    lab, played = made(f"[DEFAULT]\napi_wait_timeout = 1\n{QUICK}", "attach", **{"volume-api": 2})
+    assert (played.first.option, played.first.who) == ("api_wait_timeout", "compute API")
     assert (played.answer, played.error) == ("503 Service Unavailable", None)
     volume_id, server_id = pair(lab)
     send = RestClient.request

@@ -31,7 +31,7 @@ ENDS = {
     "flow": "before its next step it turns round: undo steps, then its way out",
     "call": "the step fails, the flow is undone; the callee's work goes on to its end",
     "rest": "it counts as not there: the flow sleeps and asks again until its deadline",
-    "driver": "the driver ends its command; the step fails",
+    "driver": "the driver gives its command up; the step fails",
 }
 
 
@@ -170,7 +170,25 @@ class Builder:
             link.seconds, link.origin = float(step.timeout), "the message's own"
         for option in operation.driver.get(step.name, ()) if operation else ():
             link.inner += self._driver(service, option, message)
+        link.inner += [
+            Link("driver", who, f"waits for {what}", seconds, "", "the driver's own")
+            for who, driver in self._drivers(step.target)
+            for what, seconds in driver.waits.get(message, ())
+        ]
         return link
+
+    def _drivers(self, topic: str) -> Iterator[tuple[str, Any]]:
+        """(who, class) of the drivers that the workers of a topic have."""
+        if topic == "compute" and self._configured.checked("compute").compute_driver == "qemu":
+            from celaje.compute.drivers.qemu.driver import QemuDriver
+
+            yield "hypervisor qemu", QemuDriver
+        elif topic == "volume-worker":
+            from celaje.volume import backends
+
+            conf = self._configured.checked("volume")
+            for name in conf.backends:
+                yield f"back end {name}", backends.declared(conf, name)[0]
 
     def _driver(self, service: str, key: str, message: str) -> list[Link]:
         conf = self._configured.checked(service)

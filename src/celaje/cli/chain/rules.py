@@ -85,7 +85,7 @@ def _compare(outer: Link, inner: Link, found: dict[tuple[str, str], Verdict]) ->
 
 
 def _described(link: Link) -> str:
-    return f"{link.option} ({link.who}, {duration(link.seconds)}, {link.origin})"
+    return f"{link.option or link.what} ({link.who}, {duration(link.seconds)}, {link.origin})"
 
 
 def duration(seconds: float | None) -> str:

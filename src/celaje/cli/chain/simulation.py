@@ -132,7 +132,12 @@ class Simulation:
             # A flow that waits to be told is woken at its deadline.
             ends, error = deadline, DeadlineExceeded
             self._tell(ends, f"nobody came by the flow's deadline: {link.what}", self._flow_of(link))
-        bound = min([link, *(one for one in link.inner if one.kind == "driver")], key=_end)
+        drivers = [one for one in link.inner if one.kind == "driver"]
+        own = [one for one in drivers if not one.option]
+        # Of a driver's several commands nobody knows which one is slow: the most patient one is taken.
+        bound = min(
+            [link, *(one for one in drivers if one.option), *([max(own, key=_end)] if own else [])], key=_end
+        )
         if bound.seconds is not None and ends - now > bound.seconds:
             whole, ends = ends, now + bound.seconds
             error = _LEAVES[bound.kind]
@@ -154,6 +159,9 @@ class Simulation:
         if api.seconds is not None and ends - now > api.seconds:
             ends, error = now + api.seconds, FlowTimeout
             self._tell(ends, f"the {api.who} answers 503; its flow goes on", api)
+        if error is MessagingTimeout:
+            # The other flow has ended: its back end had the time. Whoever only stops waiting is not told so.
+            return ends, ServiceFailed
         return ends, _over_rest(error)
 
     def _tell(self, at: float, words: str, link: Link | None = None) -> None:

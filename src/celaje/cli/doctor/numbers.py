@@ -83,7 +83,8 @@ def timeouts(exam: Examination) -> Iterator[Finding]:
             order = "together with" if verdict.tie else "before"
             yield Finding(
                 NOTE if verdict.tie else WARNING,
-                f"{outer.option} of the {outer.who} ends {order} {inner.option} of the {inner.who}.",
+                f"{outer.option or outer.what} of the {outer.who} ends {order} "
+                f"{inner.option or inner.what} of the {inner.who}.",
                 _both(outer.origin, inner.origin),
                 verdict.cause,
                 f"See celaje timeouts {name}.",

@@ -251,9 +251,10 @@ def _authtoken() -> list[cfg.Opt]:
         cfg.StrOpt("cafile", help="Certificates that the other APIs' must be signed by."),
         cfg.FloatOpt(
             "http_connect_timeout",
-            default=60,
+            default=90,
             min=0.1,
-            help="Seconds that this service waits for an answer of another API. The work there goes on.",
+            help="Seconds that this service waits for an answer of another API. The work there goes on. "
+            "Longer than that API's own waits.",
         ),
     ]
 

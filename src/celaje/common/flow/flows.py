@@ -93,6 +93,34 @@ class Flows:
         tx.after_commit(lambda: self.nudge(flow_id))
         return flow_id
 
+    def note(
+        self, tx: Transaction, name: str, *, resource: tuple[str, str], project_id: str | None = None
+    ) -> None:
+        """Journal what this transaction alone has done to a resource: a flow that has ended, without steps."""
+        request, now = context.current(), clock.now()
+        self.statements.submit.run(
+            tx,
+            id=clock.new_uuid(),
+            name=name,
+            version=1,
+            resource_type=resource[0],
+            resource_id=resource[1],
+            project_id=project_id or request.project_id,
+            user_id=request.user_id,
+            request_id=request.request_id,
+            global_request_id=request.global_request_id or request.request_id,
+            context=request.at(None).to_dict(),
+            arguments={},
+            state="done",
+            attempt=0,
+            deadline_at=now,
+            created_at=now,
+            claimed_at=now,
+            updated_at=now,
+            finished_at=now,
+            trail=trail.moved(tx.moves) or None,
+        )
+
     def _declared(self, tx: Transaction, name: str) -> Flow:
         """In the version that every conductor runs: an older one that is up may be the next to take it."""
         newest = self.table.newest(name)

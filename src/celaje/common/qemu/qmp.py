@@ -15,6 +15,9 @@ from typing import Any
 from celaje.common import clock, unix_socket
 from celaje.common.errors import DriverError
 
+# Seconds that QEMU has for an answer where nothing else is said.
+COMMAND_TIMEOUT = 10.0
+
 
 class QmpError(DriverError):
     """QEMU refused a command; `details['error_class']` is QEMU's class, such as DeviceNotFound."""
@@ -27,7 +30,7 @@ class QmpTimeout(DriverError):
 class QmpClient:
     """One connection. `events` holds what QEMU reported meanwhile: {"event", "data", "timestamp"}."""
 
-    def __init__(self, path: Path, timeout: float = 10.0):
+    def __init__(self, path: Path, timeout: float = COMMAND_TIMEOUT):
         self.path = path
         self.timeout = timeout
         self.events: list[dict[str, Any]] = []

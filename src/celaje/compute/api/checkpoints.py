@@ -8,7 +8,7 @@ from celaje.common.errors import CelajeError
 
 def await_checkpoint(service: Any, flow_id: str, checkpoint: str) -> None:
     """Return once the flow has passed the checkpoint, whatever became of it after that; raise its error if
-    it failed before, FlowTimeout if neither came within rpc_response_timeout."""
-    row = service.flows.wait(flow_id, service.conf.rpc_response_timeout, checkpoint)
+    it failed before, FlowTimeout if neither came within api_wait_timeout."""
+    row = service.flows.wait(flow_id, service.conf.api_wait_timeout, checkpoint)
     if row["checkpoint"] != checkpoint and row["error"] is not None:
         raise CelajeError.from_dict(row["error"])

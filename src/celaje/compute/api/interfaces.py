@@ -37,7 +37,7 @@ def create(request: Request, server_id: str) -> Body:
     service = request.service
     flow_id = service.database.write(_submit, service, row, asked)
     try:
-        info = service.flows.result(flow_id, service.conf.rpc_response_timeout)
+        info = service.flows.result(flow_id, service.conf.api_wait_timeout)
     except Conflict as error:
         # No address left, or one that is taken: Nova answers 400.
         raise Invalid(error.message) from error

@@ -94,7 +94,7 @@ def lock(request: Request, server_id: str) -> Response:
     given = request.body["lock"]
     reason = given.get("locked_reason") if isinstance(given, dict) and request.at_least(2, 73) else None
     by = "owner" if row["project_id"] == request.context.project_id else "admin"
-    request.service.database.write(servers.change, server_id, locked=True, locked_by=by, locked_reason=reason)
+    _change(request, row, "server.lock", locked=True, locked_by=by, locked_reason=reason)
     return Response(None, 202)
 
 
@@ -103,22 +103,26 @@ def unlock(request: Request, server_id: str) -> Response:
     if row["locked_by"] == "admin" and row["project_id"] != request.context.project_id:
         target = {"project_id": row["project_id"], "user_id": row["user_id"]}
         request.authorize(target, "os_compute_api:os-lock-server:unlock:unlock_override")
-    request.service.database.write(
-        servers.change, server_id, locked=False, locked_by=None, locked_reason=None
-    )
+    _change(request, row, "server.unlock", locked=False, locked_by=None, locked_reason=None)
     return Response(None, 202)
 
 
 def reset_state(request: Request, server_id: str) -> Response:
     """An administrator says what is so. A flow that holds the server loses it."""
-    load(request, server_id)
+    row = load(request, server_id)
     wanted = request.body["os-resetState"]["state"]
+    _change(request, row, "server.reset_state", vm_state=wanted, task_state=None, flow_id=None)
+    return Response(None, 202)
+
+
+def _change(request: Request, row: Body, name: str, **values: Any) -> None:
+    """Done at once, and among the server's actions like what takes longer."""
 
     def unit(tx: Transaction) -> None:
-        servers.change(tx, server_id, vm_state=wanted, task_state=None, flow_id=None)
+        servers.change(tx, row["id"], **values)
+        request.service.flows.note(tx, name, resource=("server", row["id"]), project_id=row["project_id"])
 
     request.service.database.write(unit)
-    return Response(None, 202)
 
 
 def console_output(request: Request, server_id: str) -> Body:

@@ -148,6 +148,10 @@ class ComputeDriver(ABC):
 
     name: ClassVar[str]
 
+    #: How long an operation waits for what is behind the driver: name -> (for what, seconds at most). Told by
+    #: `celaje timeouts`.
+    waits: ClassVar[Mapping[str, tuple[tuple[str, float], ...]]] = {}
+
     @abstractmethod
     def init_host(self) -> None:
         """Take up the guests that an earlier life of this driver left running."""

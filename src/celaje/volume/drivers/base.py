@@ -113,6 +113,10 @@ class VolumeDriver:
     version: ClassVar[str] = "1.0.0"
     protocol: ClassVar[str] = "unknown"
 
+    #: How long an operation waits for what is behind the driver, beside its options: name -> (for what,
+    #: seconds at most). Told by `celaje timeouts`.
+    waits: ClassVar[Mapping[str, tuple[tuple[str, float], ...]]] = {}
+
     #: An attached volume is extended by the host that holds it open (Nova's server external event
     #: volume-extended, answered by os-extend_volume_completion), as with Cinder's NFS driver; then
     #: `extend_volume` is not called for it.

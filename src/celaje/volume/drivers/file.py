@@ -29,7 +29,7 @@ OPTIONS = [
         "file_volume_format", default="qcow2", choices=["qcow2", "raw"], help="Format of new volumes."
     ),
     cfg.IntOpt(
-        "image_conversion_timeout", default=3600, min=1, help="Seconds after which a conversion is ended."
+        "image_conversion_timeout", default=3300, min=1, help="Seconds after which a conversion is ended."
     ),
     cfg.IntOpt(
         "image_conversion_address_space_limit",

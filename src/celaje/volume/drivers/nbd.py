@@ -6,6 +6,7 @@ snapshot by the daemon while guests write on.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from oslo_config import cfg
 from celaje.common import errors
 from celaje.common.qemu.qmp import QmpError
 from celaje.volume.drivers import base, file
-from celaje.volume.drivers.storage_daemon import StorageDaemon
+from celaje.volume.drivers.storage_daemon import COMMAND_TIMEOUT, START_TIMEOUT, StorageDaemon
 
 OPTIONS = [
     *file.OPTIONS,
@@ -39,6 +40,13 @@ class NbdDriver(file.FileDriver):
     extends_attached_through_host = False
     copies_attached = True
     copies_attached_through_host = False
+    waits: ClassVar[Mapping[str, tuple[tuple[str, float], ...]]] = {
+        "initialize_connection": (
+            ("the storage daemon's start", START_TIMEOUT),
+            ("its answer to a command", COMMAND_TIMEOUT),
+        ),
+        "terminate_connection": (("the storage daemon's end of an export", COMMAND_TIMEOUT),),
+    }
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         super().__init__(configuration, backend=backend, host=host)

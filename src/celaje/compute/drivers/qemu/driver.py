@@ -9,12 +9,13 @@ import re
 import shutil
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from celaje.common.errors import DriverError
+from celaje.common.qemu import qmp
 from celaje.compute.drivers.base import (
     BlockDevice,
     ComputeDriver,
@@ -48,6 +49,20 @@ class QemuDriver(ComputeDriver):
     KVM, whatever its flavor says; accelerator: overrules the probe."""
 
     name = "qemu"
+    waits: ClassVar[Mapping[str, tuple[tuple[str, float], ...]]] = {
+        "spawn": (
+            ("qemu-img, making a disk", disks.TIMEOUT),
+            ("QEMU's first answer", Host.start_timeout),
+        ),
+        "attach_volume": (
+            ("QEMU, opening the disk (blockdev-add)", hotplug.BLOCK_TIMEOUT),
+            ("QEMU, plugging it in (device_add)", qmp.COMMAND_TIMEOUT),
+        ),
+        "detach_volume": (("the guest, letting go of the disk", hotplug.DETACH_TIMEOUT),),
+        "extend_volume": (("QEMU (block_resize)", hotplug.BLOCK_TIMEOUT),),
+        "attach_interface": (("QEMU, plugging it in (device_add)", qmp.COMMAND_TIMEOUT),),
+        "detach_interface": (("the guest, letting go of the card", hotplug.DETACH_TIMEOUT),),
+    }
 
     def __init__(
         self,

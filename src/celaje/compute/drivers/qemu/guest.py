@@ -16,7 +16,7 @@ from pathlib import Path
 from celaje.common import clock
 from celaje.common.errors import DriverError
 from celaje.common.qemu import process
-from celaje.common.qemu.qmp import QmpClient, QmpTimeout
+from celaje.common.qemu.qmp import COMMAND_TIMEOUT, QmpClient, QmpTimeout
 from celaje.compute.drivers.base import PowerState, PowerStateRefused
 from celaje.compute.drivers.qemu import domain as domains
 
@@ -84,7 +84,7 @@ class Guest:
         return self.domain.process is not None
 
     @contextmanager
-    def qmp(self, *, aside: bool = False, timeout: float = 10.0) -> Iterator[QmpClient]:
+    def qmp(self, *, aside: bool = False, timeout: float = COMMAND_TIMEOUT) -> Iterator[QmpClient]:
         """A connection to the guest's first socket, or to the second when somebody sits on the first.
         aside: the other way round, for questions that must not wait for a long operation."""
         sockets = (domains.RESCUE, domains.AGENT) if aside else (domains.AGENT, domains.RESCUE)

@@ -15,6 +15,9 @@ from celaje.compute.drivers.qemu.domain import Disk, Nic, port_name
 from celaje.compute.drivers.qemu.guest import Guest
 
 DETACH_TIMEOUT = 40.0
+# Seconds that QEMU has to open or resize a disk: shorter than rpc_response_timeout, so that it is QEMU of
+# which the caller hears.
+BLOCK_TIMEOUT = 45.0
 RETRY_INTERVAL = 2.0
 PLUGGABLE = (PowerState.RUNNING, PowerState.PAUSED, PowerState.SHUTDOWN)
 
@@ -54,7 +57,7 @@ def _add_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
     for each in volumes.objects(disk, guest.folder):
         qmp.execute("object-add", each)
     # An export may be far away, and the handshake of TLS takes its time.
-    qmp.execute("blockdev-add", volumes.node(disk), timeout=60.0)
+    qmp.execute("blockdev-add", volumes.node(disk), timeout=BLOCK_TIMEOUT)
 
 
 def _remove_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
@@ -125,7 +128,7 @@ def extend_volume(guest: Guest, volume: str, size: int) -> None:
         payload = _payload(qmp, disk, size)
         # The node over a new export has its size already, and the guest is told only by a resize.
         if disk.nbd or nodes_of(qmp)[disk.node]["image"]["virtual-size"] < payload:
-            qmp.execute("block_resize", {"node-name": disk.node, "size": payload}, timeout=60.0)
+            qmp.execute("block_resize", {"node-name": disk.node, "size": payload}, timeout=BLOCK_TIMEOUT)
 
 
 def _payload(qmp: QmpClient, disk: Disk, size: int) -> int:
@@ -143,8 +146,10 @@ def _reopen(qmp: QmpClient, disk: Disk) -> None:
     old, new = (first, second) if first in nodes_of(qmp) else (second, first)
     if new in nodes_of(qmp):
         qmp.execute("blockdev-del", {"node-name": new})
-    qmp.execute("blockdev-add", volumes.export_node(disk, new), timeout=60.0)
-    qmp.execute("blockdev-reopen", {"options": [{**volumes.top_node(disk), "file": new}]}, timeout=60.0)
+    qmp.execute("blockdev-add", volumes.export_node(disk, new), timeout=BLOCK_TIMEOUT)
+    qmp.execute(
+        "blockdev-reopen", {"options": [{**volumes.top_node(disk), "file": new}]}, timeout=BLOCK_TIMEOUT
+    )
     if old in nodes_of(qmp):
         qmp.execute("blockdev-del", {"node-name": old})
 
