@@ -38,6 +38,15 @@ def common_options() -> Options:
         "service": _service(),
         "flows": _flows(),
         "metrics": _metrics(),
+        "opentelemetry": [
+            cfg.URIOpt(
+                "endpoint",
+                schemes=["http", "https"],
+                help="Collector that gets the spans of requests, flows, steps and hops by OTLP over HTTP, "
+                "for example http://127.0.0.1:4318/v1/traces. Needs the extra `opentelemetry` and "
+                "trace_hops. Not set: none are sent.",
+            ),
+        ],
     }
 
 

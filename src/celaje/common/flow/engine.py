@@ -72,6 +72,8 @@ class Engine:
         self._watchers: list[threading.Thread] = []
         # Who tells the outside of flows; set by the service.
         self.teller: Teller | None = None
+        # Told of each flow that has ended here, with its steps and its state; traces hang on here.
+        self.on_end: Callable[[Row, list[Row], str], None] | None = None
         # Tests of crashes look in at every boundary; see tests/crash.
         self.on_boundary: Callable[[str, Row], None] | None = None
 
@@ -238,7 +240,7 @@ class Engine:
             result = declared(run, **flow["arguments"])
             if not run.ended:
                 run.done(result=result)
-            self._tell_end(flow, "done")
+            self._tell_end(flow, run, "done")
             return
         except Unwind as unwind:
             error = unwind.error
@@ -251,13 +253,19 @@ class Engine:
             error = InternalFlowError(flow=flow["name"], cause=type(unexpected).__name__)
         log.warning("flow %s (%s) fails: %s", flow["id"], flow["name"], error)
         run.unwind(error, declared.way_out)
-        self._tell_end(flow, "failed")
+        self._tell_end(flow, run, "failed")
 
-    def _tell_end(self, flow: Row, state: str) -> None:
+    def _tell_end(self, flow: Row, run: Run, state: str) -> None:
         whose = f" of {flow['resource_type']} {flow['resource_id']}" if flow["resource_id"] else ""
         took = (clock.now() - flow["created_at"]).total_seconds()
         metrics.FLOWS.observe((self.flows.service, flow["name"], state), took)
         log.info("flow %s%s %s after %.3f s", flow["name"], whose, state, took)
+        if self.on_end is not None:
+            try:
+                self.on_end(flow, run.steps, state)
+            except Exception:
+                # It has ended, whoever hears of it.
+                log.exception("the end of flow %s could not be told", flow["id"])
 
     def _leave_to_newer(self, flow: Row) -> None:
         """A flow, or a version of it, that this conductor does not know: some process is of newer code. It is

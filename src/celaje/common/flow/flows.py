@@ -96,7 +96,7 @@ class Flows:
     def note(
         self, tx: Transaction, name: str, *, resource: tuple[str, str], project_id: str | None = None
     ) -> None:
-        """Journal what this transaction alone has done to a resource: a flow that has ended, without steps."""
+        """Journal what this transaction alone has done to a resource: an ended flow without steps."""
         request, now = context.current(), clock.now()
         self.statements.submit.run(
             tx,

@@ -53,6 +53,10 @@ class Journal:
         if self.on_boundary:
             self.on_boundary(where, self.flow)
 
+    @property
+    def steps(self) -> list[Row]:
+        return [self._steps[number] for number in sorted(self._steps)]
+
     def recorded(self, number: int) -> Row | None:
         return self._steps.get(number)
 

@@ -52,6 +52,11 @@ class Run:
     def id(self) -> str:
         return self._journal.flow["id"]
 
+    @property
+    def steps(self) -> list[Row]:
+        """What the journal holds of this flow, in order."""
+        return self._journal.steps
+
     def step(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Do `call` once: a message to a scheduler or worker, or a REST request to another service. It may
         run again after a crash, so it must be idempotent; its message carries the step's key. A service that

@@ -74,6 +74,9 @@ class Service:
         if "conductor" in self.parts or (self.conductor_messages is None and "api" in self.parts):
             self._make_engine()
         self._requests: RequestJournal | None = None
+        self._traces = self._make_traces()
+        if self._traces is not None and self.engine is not None:
+            self.engine.on_end = self._traces.flow
         if "api" in self.parts:
             self.api = self.build_api()
             self._watch_requests(self.api)
@@ -254,6 +257,8 @@ class Service:
             if self._requests is not None:
                 self._requests.write()
             self._database.close()
+        if self._traces is not None:
+            self._traces.stop()
 
     def kill(self) -> None:
         """As kill -9 would end it: nothing is finished, nothing is written any more."""
@@ -289,6 +294,8 @@ class Service:
     def _watch_requests(self, api: Api) -> None:
         api.statements = self.database.of_this_thread
         api.observers.append(_counted)
+        if self._traces is not None:
+            api.observers.append(self._traces.request)
         table = self.metadata.tables.get("requests")
         if table is None:
             return
@@ -300,6 +307,14 @@ class Service:
             component=api.component,
         )
         api.observers.append(self._requests)
+
+    def _make_traces(self) -> Any:
+        if not self.conf.opentelemetry.endpoint:
+            return None
+        # Not at the top: its libraries are an extra, and slow to load.
+        from celaje.common.traces import Traces
+
+        return Traces(self.conf.opentelemetry.endpoint, self.service_type, self.ground.host)
 
     @property
     def has_database(self) -> bool:
