@@ -26,6 +26,7 @@ THEMES = {
     "messages": "Messages",
     "drivers": "Messages over each driver",
     "cluster": "Two of everything, on one machine",
+    "tracing": "What seeing costs",
 }
 
 HEAD = """# Performance

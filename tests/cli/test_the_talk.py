@@ -33,6 +33,7 @@ PROMISED = {
     "celaje timeouts attach": "rpc_response_timeout",
     "celaje timeouts attach --simulate backend=90s || true": "backend",
     "celaje doctor": "ok",
+    COMMAND_LINES[-1]: 'flow="server.attach_volume",state="done"',
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.lab import BIN, COMPUTE_HOSTS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(500)]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,7 @@ def test_a_story_is_followed_while_it_happens(cluster, files):
         assert following.returncode == 0, page
     finally:
         cluster.slow_backend(None)
+    assert "flow volume.create: running" in page, page
     assert page.index("flow volume.create: running") < page.index("flow volume.create: done")
     assert page.rstrip().count("flow volume.create: done") == 1
     sdk.delete_volume(volume.id, wait=True)
@@ -108,6 +109,7 @@ def test_doctor_and_timeouts_read_the_same_files(cluster, files):
         timeout=90,
         check=False,
     )
+    assert told.stdout, told.stderr
     findings = json.loads(told.stdout)
     assert [one for one in findings if one["severity"] == "error"] == []
     chains = subprocess.run(

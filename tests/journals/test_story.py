@@ -31,7 +31,7 @@ def test_an_attach_is_told_over_two_services(past, teller):
     ]
     assert states == ["reserved", "attaching", "in-use"]
     (wait,) = [node for node in story.walk() if node.what == 'waits for "reserved"']
-    assert wait.limit == 60
+    assert wait.limit == 105
 
 
 def test_a_hop_lies_within_its_caller(past, teller):

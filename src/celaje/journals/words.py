@@ -15,11 +15,16 @@ def duration(seconds: float | None) -> str:
         if size == 1.0 and seconds < 0.9995:
             milliseconds = seconds * 1000
             return f"{milliseconds:.1f} ms" if milliseconds < 99.95 else f"{milliseconds:.0f} ms"
-        if unit == "d" or seconds < {"s": 60, "min": 3600, "h": 86400}[unit]:
+        if unit == "d" or seconds < {"s": 60, "min": 3600, "h": 86400}[unit] or _is_odd(unit, seconds):
             amount = seconds / size
             exact = abs(amount - round(amount)) < 0.005
             return f"{amount:.0f} {unit}" if exact or amount >= 100 else f"{amount:.3g} {unit}"
     raise AssertionError("unreachable")
+
+
+def _is_odd(unit: str, seconds: float) -> bool:
+    """75 s is easier to read than 1.25 min, and what an option says."""
+    return unit == "s" and seconds < 180 and seconds % 60 != 0
 
 
 def short(text: str) -> str:

@@ -71,7 +71,7 @@ OPERATIONS = {
         service="volume",
         flow="volume.create",
         request=("POST", "/v3/volumes"),
-        arguments={"volume_id": "x", "request": {}, "source": {"kind": "image", "image": {}}},
+        arguments={"volume_id": "x", "request": {}, "source": {"kind": "image", "image": {"id": "x"}}},
         driver={"volume-worker.create_volume_from_image": ("image_conversion_timeout",)},
     ),
     "upload-image": Operation(

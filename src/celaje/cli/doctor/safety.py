@@ -101,6 +101,7 @@ def _repository(exam: Examination) -> Path | None:
 
 def _secrets(exam: Examination) -> list[Path]:
     assert exam.state is not None
-    found = [exam.state / "secrets.json", exam.state / "clouds.yaml", *exam.state.glob("*/vault.key")]
+    found = [exam.state / name for name in ("secrets.json", "clouds.yaml", "metrics.token")]
+    found += [*exam.state.glob("*/vault.key")]
     found += (exam.state / "keys" / "fernet").glob("[0-9]*")
     return [path for path in found if path.is_file()]
