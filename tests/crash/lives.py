@@ -48,6 +48,7 @@ def overrides(state: Path) -> dict[str, dict[tuple[str | None, str], Any]]:
     image.update(REACHABLE)
     image["glance_store", "enabled_backends"] = {"fast": "file", "cheap": "file", "web": "http"}
     image["glance_store", "default_backend"] = "fast"
+    image["image_import_options", "image_import_plugins"] = ["image_decompression"]
     volume = found["volume"]
     volume[None, "enabled_backends"] = ["fake", "other"]
     for section, gib in (("fake", 1000.0), ("other", 500.0)):

@@ -6,6 +6,7 @@ behind, `Story.clear` must be able to delete.
 """
 
 import datetime
+import gzip
 import hashlib
 from typing import Any
 
@@ -603,10 +604,12 @@ class ImportStagedImage:
 
 
 class ImportImageFromTheWeb(ImportStagedImage):
+    """Compressed, so that it is unpacked on its way."""
+
     before = "queued"
 
     def prepare(self, story: Story) -> Made:
-        WEB.pages["/image"] = b"web" * 1000
+        WEB.pages["/image"] = gzip.compress(b"web" * 1000)
         return {"image": story.new_image()}
 
     def act(self, story: Story, made: Made) -> Answer:
@@ -627,6 +630,10 @@ class CopyImage(ImportStagedImage):
 
 
 class AddLocation(ImportImageFromTheWeb):
+    def prepare(self, story: Story) -> Made:
+        WEB.pages["/image"] = b"web" * 1000
+        return {"image": story.new_image()}
+
     def act(self, story: Story, made: Made) -> Answer:
         path = f"/v2/images/{made['image']}/locations"
         return story.image.post(path, {"url": f"{WEB.url}/image"})

@@ -2,12 +2,14 @@
 
 from oslo_config import cfg
 
+from celaje.common.conf.options import Options
 from celaje.image import cache, protections, web
+from celaje.image.conductor import reworking
 from celaje.image.stores import file, opening
 
 _HOUR = 3600
 
-OPTIONS = {
+OPTIONS: Options = {
     None: [
         cfg.IntOpt("image_size_cap", default=1 << 40, min=1, max=1 << 62, help="Most bytes of one image."),
         cfg.StrOpt(
@@ -103,6 +105,7 @@ OPTIONS = {
         cfg.StrOpt("default_backend", help="Of enabled_backends: where data goes that names no store."),
     ],
     "import_filtering_opts": list(web.OPTIONS),
+    **reworking.OPTIONS,
     "glance_download_properties": [
         cfg.ListOpt(
             "extra_properties",

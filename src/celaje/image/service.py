@@ -13,6 +13,7 @@ from celaje.image.conductor import FLOWS
 from celaje.image.conductor.conductor import ImageConductor
 from celaje.image.conductor.reconciliation import reconcile
 from celaje.image.conductor.remote import RemoteImages
+from celaje.image.conductor.reworking import Reworking
 from celaje.image.conductor.transfer import Transfer
 from celaje.image.db import metadefs, tables
 from celaje.image.limits import Limits
@@ -65,7 +66,11 @@ class ImageService(Service):
             remote,
             strict=self.conf.image_format.require_image_format_match,
         )
-        return ImageConductor(self.database, self.flows, self.stores, self.staging, transfer, remote)
+        largest = self.conf.image_import_options.largest_output
+        reworking = Reworking(self.staging, self.conf.image_conversion, largest)
+        return ImageConductor(
+            self.database, self.flows, self.stores, self.staging, transfer, remote, reworking
+        )
 
     def build_api(self) -> Api:
         from celaje.image.api import build

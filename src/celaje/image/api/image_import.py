@@ -9,6 +9,7 @@ from celaje.common.errors import Conflict, Invalid
 from celaje.common.wsgi import Request
 from celaje.image import quota
 from celaje.image.api import access, choices
+from celaje.image.conductor.reworking import METADATA, ON_FILES
 from celaje.image.db import images, uploads
 from celaje.image.db.tables import IMAGES
 from celaje.image.errors import NotAllowed
@@ -120,7 +121,7 @@ def _import(tx: Transaction, request: Request, image: Row, stores: list[str], so
         quota.check_storage(tx, service.conf, image["owner"], staged["size"])
     described = {key: image[key] for key in ("id", "disk_format", "container_format")}
     described["limit"] = quota.room(tx, service.conf, image["owner"])
-    flow_id = _submit(tx, request, "image.import", described, source, stores)
+    flow_id = _submit(tx, request, "image.import", described, source, stores, _plugins(request, source))
     moved = IMAGE.move(
         tx,
         IMAGES,
@@ -166,11 +167,33 @@ def _copy(tx: Transaction, request: Request, image: Row, stores: list[str]) -> N
         )
 
 
+def _plugins(request: Request, source: Row) -> Row:
+    """What the operator's plugins are to do with this import."""
+    conf = request.service.conf
+    names = conf.image_import_options.image_import_plugins
+    given = conf.inject_metadata_properties
+    plan: Row = {"properties": {}, "steps": [[name, clock.new_uuid()] for name in names if name in ON_FILES]}
+    if plan["steps"] and source["kind"] != "staged":
+        plan["fetched"] = clock.new_uuid()
+    if METADATA in names and not set(request.context.roles) & set(given.ignore_user_roles):
+        plan["properties"] = given.inject
+    return plan
+
+
 def _submit(  # noqa: PLR0917
-    tx: Transaction, request: Request, flow: str, image: Row, source: Row, stores: list[str]
+    tx: Transaction,
+    request: Request,
+    flow: str,
+    image: Row,
+    source: Row,
+    stores: list[str],
+    plugins: Row | None = None,
 ) -> str:
     """The flow, and before its first byte a row for all that it writes."""
     body = request.body
+    writes = [["staging", data_id] for _, data_id in plugins["steps"]] if plugins else []
+    if plugins and "fetched" in plugins:
+        writes.append(["staging", plugins["fetched"]])
     targets = [[store, clock.new_uuid()] for store in stores]
     flow_id = request.service.flows.submit(
         tx,
@@ -186,9 +209,10 @@ def _submit(  # noqa: PLR0917
                 "import_req": body,
                 "backend": stores,
             },
+            **({"plugins": plugins} if plugins else {}),
         },
     )
-    for store, data_id in targets:
+    for store, data_id in [*targets, *writes]:
         uploads.insert(tx, id=data_id, flow_id=flow_id, image_id=image["id"], store=store)
     images.note_import(
         tx, image["id"], import_task=flow_id, importing_to_stores=",".join(stores), failed_import=""

@@ -13,6 +13,7 @@ from celaje.image.stores.opening import Stores
 
 if TYPE_CHECKING:
     from celaje.image.conductor.remote import RemoteImages
+    from celaje.image.conductor.reworking import Reworking
     from celaje.image.conductor.transfer import Transfer
 
 
@@ -27,6 +28,7 @@ class ImageConductor(Conductor):
         staging: Store,
         transfer: "Transfer",
         remote: "RemoteImages",
+        reworking: "Reworking",
     ):
         self.database = database
         self.flows = flows
@@ -34,6 +36,7 @@ class ImageConductor(Conductor):
         self.stores = {**opened.by_name, "staging": staging}
         self.transfer = transfer
         self.remote = remote
+        self.reworking = reworking
         self.engine: Engine | None = None
 
     def remove_data(self, store: str, data_id: str) -> None:

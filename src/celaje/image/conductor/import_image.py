@@ -5,6 +5,7 @@ from typing import Any
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.image.conductor.reworking import rework
 from celaje.image.conductor.upload_image import queue_again
 from celaje.image.db import images, uploads
 from celaje.image.stores.base import Stored
@@ -23,16 +24,29 @@ def import_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 @flow("image.import", deadline="import_deadline", way_out=import_failed)
 def import_image(  # noqa: PLR0917
-    run: Run, image: Row, source: Row, targets: list[list[str]], must_succeed: bool, input: Row
+    run: Run,
+    image: Row,
+    source: Row,
+    targets: list[list[str]],
+    must_succeed: bool,
+    input: Row,
+    plugins: Row | None = None,
 ) -> None:
-    """`targets` are [store, data id]; `input` is what the task shows as asked for."""
+    """`targets` are [store, data id]; `input` is what the task shows as asked for; `plugins` is what is done
+    with the data: see reworking.rework, and {"properties"} that the image gets."""
     conductor = run.conductor
+    properties: Row = {}
     if source["kind"] == "staged":
         run.undo(conductor.remove_data, "staging", source["id"])
-    described: Row = {}
     if source["kind"] == "glance":
         described = run.step(conductor.remote.describe, source)
+        properties = described["properties"]
         image = {**image, **{key: described[key] for key in ("disk_format", "container_format")}}
+    if plugins:
+        properties = {**properties, **plugins["properties"]}
+        if plugins["steps"]:
+            image, source = rework(run, image, source, plugins)
+    staged = source["id"] if source["kind"] == "staged" else None
     copies, failed = bring_to_all(run, image, source, targets, must_succeed)
 
     def finish(tx: Transaction) -> None:
@@ -40,15 +54,15 @@ def import_image(  # noqa: PLR0917
         stored = Stored(**{key: value for key, value in first.items() if key != "virtual_size"})
         found = [Copy(data_id, store, copied["location"]) for store, data_id, copied in copies]
         activate(tx, image["id"], found, stored, first["virtual_size"], "importing", conductor.opened.ordered)
-        if described:
-            images.describe(tx, image["id"], described)
+        formats = {key: image[key] for key in ("disk_format", "container_format")}
+        images.describe(tx, image["id"], {**formats, "properties": properties})
         images.note_import(
             tx, image["id"], import_task=None, importing_to_stores="", failed_import=",".join(failed)
         )
         uploads.delete_of_flow(tx, run.id)
-        if source["kind"] == "staged":
+        if staged is not None:
             # Another flow removes the staged bytes: from here on nothing of this one may be undone.
-            url = conductor.stores["staging"].location(source["id"])
+            url = conductor.stores["staging"].location(staged)
             conductor.flows.submit(
                 tx,
                 "image.delete",

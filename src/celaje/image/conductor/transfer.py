@@ -73,6 +73,12 @@ class Transfer:
             raise HashMismatch(url=source["url"], algorithm=stored.hash_algo, found=stored.hash_value)
         return {**asdict(stored), "virtual_size": checked.virtual_size}
 
+    def stage(self, image: dict[str, Any], source: Source, data_id: str) -> None:
+        """The source's data into the staging area as it is; what it is shows when it goes to a store."""
+        with self._open(source) as reading:
+            watched = Watched(reading, lambda count: self._note(image["id"], data_id, count))
+            self._stores["staging"].write(data_id, watched, image["limit"], size=reading.size)
+
     def digest(self, image_id: str, store: str, url: str, algorithm: str | None) -> dict[str, Any]:
         """Size, MD5 and the digest by `algorithm` of what lies at a location."""
         checksum = hashlib.md5(usedforsecurity=False)

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote, urlsplit
@@ -86,6 +86,21 @@ class FileStore(base.Store):
         finally:
             partial.unlink(missing_ok=True)
         return digests.stored(self._location(target))
+
+    def produce(self, image_id: str, write: Callable[[Path], Any]) -> str:
+        """Have `write` fill a file by its path, then make it visible; returns its location. For programs that
+        want a file and no stream."""
+        target = self._folder / base.checked_id(image_id)
+        partial = self._folder / f".{image_id}.{clock.new_uuid()}{PARTIAL}"
+        try:
+            with _told_as_full(), self._open_partial(partial) as file:
+                write(partial)
+                os.fsync(file.fileno())
+                partial.rename(target)
+                _flush_folder(self._folder)
+        finally:
+            partial.unlink(missing_ok=True)
+        return self._location(target)
 
     def _write_partial(self, partial: Path, chunks: Iterable[bytes], limit: int | None) -> base.Digests:
         digests = base.Digests(self._hash_algo)
