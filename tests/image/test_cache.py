@@ -2,7 +2,7 @@
 
 import pytest
 from tests.cloud import until
-from tests.image.scene import Personas, make, send, small_cloud
+from tests.image.scene import Personas, change, make, send, small_cloud
 from tests.image.web_server import REACHABLE, WebServer
 
 ON = {("paste_deploy", "flavor"): "keystone+cachemanagement", (None, "image_cache_max_size"): 100}
@@ -75,14 +75,9 @@ def test_what_lies_far_away_is_cached_by_reading_it(glance):
     server = WebServer()
     server.pages["/one"] = b"far away"
     admin = glance.admin()
-    image = admin.post(
-        "/v2/images",
-        {
-            "disk_format": "raw",
-            "container_format": "bare",
-            "locations": [{"url": f"{server.url}/one", "metadata": {}}],
-        },
-    ).ok(201)
+    image = make(admin)
+    place = {"url": f"{server.url}/one", "metadata": {}}
+    change(admin, image["id"], {"op": "add", "path": "/locations/-", "value": place}).ok(200)
     assert admin.get(f"/v2/images/{image['id']}/file").body == b"far away"
     fetched(admin, image["id"])
     server.close()

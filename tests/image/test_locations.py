@@ -58,12 +58,27 @@ def test_an_image_of_what_lies_on_the_web(glance, server):
 def test_at_creation(glance, server):
     me = glance.member()
     body = {"disk_format": "raw", "container_format": "bare", "locations": [place(server)]}
-    image = me.post("/v2/images", body).ok(201)
-    assert image["status"] == "active" and len(image["locations"]) == 1
-    assert me.post("/v2/images", {"locations": [place(server)]}).status == 400  # no formats
-    bad = [{"url": "file:///etc/passwd", "metadata": {}}]
-    assert me.post("/v2/images", {**body, "locations": bad}).status == 400
-    assert len(me.get("/v2/images").ok()["images"]) == 1
+    assert me.post("/v2/images", body).status == 403  # they come by a patch
+    assert me.post("/v2/images", {**body, "locations": []}).status == 403
+    assert me.get("/v2/images").ok()["images"] == []
+
+
+def test_none_at_all(glance, server):
+    me = glance.member()
+    image = make(me)
+    assert replace(me, image, []).status == 403
+    add(me, image, place(server)).ok(200)
+    assert replace(me, image, []).status == 403
+
+
+def test_of_a_deactivated_image(glance, server):
+    me = glance.member()
+    image = make(me)
+    add(me, image, place(server)).ok(200)
+    glance.admin().post(f"/v2/images/{image['id']}/actions/deactivate").ok(204)
+    for found in (shown(me, image), me.get("/v2/images").ok()["images"][0]):
+        assert found["locations"] == [] and "direct_url" not in found
+    assert len(shown(glance.admin(), image)["locations"]) == 1
 
 
 def test_several(glance, server):

@@ -155,9 +155,8 @@ def placement(error: CelajeError, request_id: str) -> tuple[int, Body]:
 def image(error: CelajeError, request_id: str) -> tuple[int, Body]:
     """Glance answers with webob's page; clients read only its text. JSON-speaking clients get JSON."""
     status = status_of(error, over_quota=413)
-    if error.kind == "unauthorized":
-        return middleware(error, request_id)
-    title = TITLES.get(status, "Error")
+    # Glance lets keystonemiddleware only look at the token, and refuses by itself.
+    title = "Request Range Not Satisfiable" if status == 416 else TITLES.get(status, "Error")
     return status, {
         "message": f"{words(error, status)}<br /><br />\n\n\n",
         "code": f"{status} {title}",

@@ -22,5 +22,7 @@ def build(service: "ImageService") -> Api:
         public_endpoint=conf.api.public_endpoint,
         max_body=conf.api.max_request_body_size,
         missing_body="Body expected in request.",
+        # Glance reads JSON whatever the request calls it; `curl -d` calls it a form.
+        lenient_media_types=("application/x-www-form-urlencoded", "text/plain", "application/octet-stream"),
         trailing_slash=False,
     )

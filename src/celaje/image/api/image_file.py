@@ -91,13 +91,14 @@ def _begin(
 def _announced(request: Request) -> int | None:
     """How many bytes will come: Content-Length, or for a chunked body X-OpenStack-Image-Size, if given."""
     # Where neither is given, `_chunks` looks after the connection at the end.
-    if request.http.content_length is not None:
-        return request.http.content_length
+    coming = request.http.content_length
     text = request.header("X-OpenStack-Image-Size")
     if text is None:
-        return None
+        return coming
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise Invalid("X-OpenStack-Image-Size must be a number of bytes.")
+    if coming is not None and coming != int(text):
+        raise Truncated(found=coming, expected=int(text))
     return int(text)
 
 
@@ -186,6 +187,8 @@ def _range(request: Request, size: int) -> tuple[int, int] | None:
     """(offset, length) of the one range asked for; RFC 9110, 14.2. Glance also takes Content-Range."""
     text = request.header("Range")
     if text:
+        if "," in text:
+            raise Invalid("Several ranges in one request are not supported; ask for each by itself.")
         match = _RANGE.fullmatch(text.strip())
         if match is None or not (match[1] or match[2]):
             raise RangeNotSatisfiable(size=size)

@@ -53,8 +53,8 @@ def start(request: Request, image_id: str) -> None:
     def unit(tx: Transaction) -> None:
         quota.enforce(tx, limits, request.context.project_id, image_size_total=0)
         image = access.load(tx, request, image_id, lock=True)
-        access.enforce(request, image, "copy_image" if name == "copy-image" else "modify_image")
         _refuse_state(image, name)
+        access.enforce(request, image, "copy_image" if name == "copy-image" else "modify_image")
         for word in ("container_format", "disk_format"):
             if image[word] is None:
                 raise Conflict(f"'{word}' needs to be set before import")

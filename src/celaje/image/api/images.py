@@ -8,14 +8,14 @@ import jsonschema_rs
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.db.paging import MarkerNotFound
-from celaje.common.errors import Forbidden
+from celaje.common.errors import Forbidden, UnsupportedMediaType
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.validation import refusal
 from celaje.image import filters, patch, quota
 from celaje.image.api import access, info, locations, schemas
 from celaje.image.api.view import image_view
 from celaje.image.db import image_list, images, uploads
-from celaje.image.errors import ImageNotFound, NotAllowed
+from celaje.image.errors import ImageNotFound, NotAllowed, ReservedAttribute
 
 Row = dict[str, Any]
 
@@ -32,16 +32,11 @@ def create(request: Request) -> Response:
     access.enforce_visibility(request, access.target_of(request, image), image["visibility"])
     _check_counts(conf, image)
     request.service.protections.check_change(request, {}, image["properties"])
-    named = request.body.get("locations")
-    changes = [patch.Change("replace", "locations", named)] if named else []
-    known = locations.measured(request, changes)
     limits = request.service.limits.of(image["owner"])
 
     def unit(tx: Transaction) -> Row:
         quota.enforce(tx, limits, image["owner"], image_count_total=1)
         images.insert(tx, image)
-        for change in changes:
-            locations.apply(tx, request, image, change, known)
         return _shown(tx, request, image["id"])
 
     view = request.service.database.write(unit)
@@ -65,6 +60,9 @@ def _shown(tx: Transaction, request: Request, image_id: str) -> Row:
 def new_image(request: Request, body: Row) -> Row:
     """A queued image's row with tags and properties. Raises Forbidden for what only the service sets."""
     for name in body:
+        if name == "locations":
+            # By JSON patch, or POST locations.
+            raise ReservedAttribute(name=name)
         if name != "id":
             patch.check_name(name)
     now = clock.now()
@@ -120,6 +118,11 @@ def _view(request: Request, image: Row, *places: Any) -> Row:
     return image_view(request.service.protections.shown(request, image), *places)
 
 
+def _barred(request: Request, image: Row) -> bool:
+    """Where the data of a deactivated image lies is told to administrators only, as its data is."""
+    return bool(image["status"] == "deactivated" and not request.context.is_admin)
+
+
 def show(request: Request, image_id: str) -> Row:
     def query(tx: Transaction) -> Row:
         image = access.load(tx, request, image_id)
@@ -134,7 +137,7 @@ def _places(tx: Transaction, request: Request, image: Row) -> tuple[str | None, 
     direct = request.service.conf.show_image_direct_url and image["stores"]
     if not direct and not request.service.conf.show_multiple_locations:
         return None, None
-    if not request.allows("get_image_location", access.target_of(request, image)):
+    if _barred(request, image) or not request.allows("get_image_location", access.target_of(request, image)):
         return None, [] if request.service.conf.show_multiple_locations else None
     return _chosen(request, images.locations(tx, [image["id"]]))
 
@@ -190,11 +193,14 @@ def index(request: Request) -> Row:
 
 def _listed(request: Request, image: Row, places: dict[str, list[Row]]) -> Row:
     allowed = request.allows("get_image_location", access.target_of(request, image))
+    allowed = allowed and not _barred(request, image)
     return _view(request, image, *_chosen(request, places[image["id"]] if allowed else []))
 
 
 def update(request: Request, image_id: str) -> Row:
     media = (request.http.content_type or "").partition(";")[0].strip().lower()
+    if media not in (patch.MEDIA, patch.MEDIA_OLD):
+        raise UnsupportedMediaType(content_type=media or "(none)")
     changes = patch.parse(request.body, media)
     _check_values(request, changes)
     known = locations.measured(request, changes)

@@ -9,7 +9,7 @@ from urllib.parse import urldefrag
 
 from celaje.common import clock
 from celaje.common.db import Transaction
-from celaje.common.errors import CelajeError, Conflict, Forbidden, Invalid
+from celaje.common.errors import CelajeError, Conflict, Invalid
 from celaje.common.wsgi import Request
 from celaje.image import patch
 from celaje.image.api import access
@@ -157,6 +157,8 @@ def apply(
         raise Conflict(
             f"It's not allowed to {change.operation} locations if image status is {image['status']}."
         )
+    if change.operation == "replace" and not change.value:
+        raise NotAllowed("Cannot set locations to empty list.")
     found = images.locations(tx, [image["id"]])
     if change.operation == "remove":
         _remove(tx, request, image, change, found)
@@ -253,14 +255,3 @@ def _replace(  # noqa: PLR0917
         row = by_url[location["url"]]
         metadata = {**location["metadata"], "store": row["store"]}
         images.describe_location(tx, row["id"], metadata, position)
-
-
-def visible(request: Request, image: Row) -> bool:
-    """Whether an image's locations are shown to the caller."""
-    if not request.service.conf.show_multiple_locations:
-        return False
-    try:
-        request.authorize(access.target_of(request, image), "get_image_location")
-    except Forbidden:
-        return False
-    return True

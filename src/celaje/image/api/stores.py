@@ -45,7 +45,7 @@ def delete(request: Request, store_id: str, image_id: str) -> None:
         image = access.load(tx, request, image_id, lock=True)
         access.enforce(request, image, "delete_image_location")
         if store_id not in service.stores.by_name:
-            raise NotFound(f"There is no store {store_id[:64]}.")
+            raise Conflict(f"The selected store {store_id[:64]} is not available on this node.")
         if image["status"] != "active":
             raise Conflict(f"Only of an active image can one copy be deleted, this one is {image['status']}.")
         if image["protected"]:

@@ -25,6 +25,8 @@ CREATE: Row = {
     },
     "required": ["type", "input"],
 }
+# What the tasks of an image do not have.
+_LINKS = ("self", "schema")
 _SORT_KEYS = ("created_at", "updated_at", "status", "type", "id")
 _FILTERS = ("type", "status", "owner")
 _STATUSES = ("pending", "processing", "success", "failure")
@@ -109,7 +111,9 @@ def of_image(request: Request, image_id: str) -> Row:
     return {
         "tasks": [
             {
-                **_whole(request, row, received),
+                **{key: value for key, value in _whole(request, row, received).items() if key not in _LINKS},
+                "deleted": False,
+                "deleted_at": None,
                 "image_id": row["image_id"],
                 "user_id": row["user_id"],
                 "request_id": row["request_id"],
