@@ -91,9 +91,10 @@ class World:
                 "compute": {(None, "compute_driver"): "qemu"},
                 "volume": {
                     (None, "quota_volumes"): 100,
-                    (None, "enabled_backends"): ["near", "far"],
+                    (None, "enabled_backends"): ["near", "far", "over"],
                     ("near", "volume_driver"): "file",
                     ("far", "volume_driver"): "nbd",
+                    ("over", "volume_driver"): "iscsi",
                 },
                 "network": {(None, "network_driver"): "user"},
             },
@@ -101,8 +102,10 @@ class World:
         self.cloud.start()
         Seeds(self.cloud).sow()
         self.login()
-        for name in ("near", "far"):
-            specs = {"volume_backend_name": name}
+        for name, specs in (
+            *((name, {"volume_backend_name": name}) for name in ("near", "far", "over")),
+            ("any", {}),
+        ):
             self.volume.post("/v3/types", {"volume_type": {"name": name, "extra_specs": specs}}).ok()
             secret = {"name": f"{name}-secret", "extra_specs": specs}
             type_id = self.volume.post("/v3/types", {"volume_type": secret}).ok()["volume_type"]["id"]
@@ -138,10 +141,11 @@ class World:
 
     def close(self):
         driver = self.cloud.running["compute"].compute_worker.driver
-        daemon = self.cloud.running["volume"].workers["far"].driver.daemon
+        workers = self.cloud.running["volume"].workers
         self.cloud.stop(grace=5)
         driver.cleanup_host(stop_guests=True)
-        daemon.kill()
+        for name in ("far", "over"):
+            workers[name].driver.daemon.kill()
 
     def server(self, name):
         body = {
@@ -183,6 +187,9 @@ class World:
 
         until(look, 180, f"{kind} {resource_id} {status}")
         return resource_id
+
+    def show(self, volume_id):
+        return self.volume.get(f"/v3/volumes/{volume_id}", headers=CINDER).ok()["volume"]
 
     def messages(self):
         return self.volume.get("/v3/messages", headers=CINDER).ok()["messages"]
@@ -244,7 +251,7 @@ def servers(world):
     return world.server("one"), world.server("two")
 
 
-@pytest.mark.parametrize("backend", ["near", "far"])
+@pytest.mark.parametrize("backend", ["near", "far", "over"])
 def test_data_survives_whatever_is_done_with_its_volume(world, servers, backend):
     one, two = servers
     volume_id = world.new_volume(volume_type=backend)
@@ -272,7 +279,7 @@ def test_data_survives_whatever_is_done_with_its_volume(world, servers, backend)
         world.detach(two, copy)
 
 
-@pytest.mark.parametrize("backend", ["near", "far"])
+@pytest.mark.parametrize("backend", ["near", "far", "over"])
 def test_backups_give_back_what_a_guest_wrote(world, servers, backend):
     one, two = servers
     volume_id = world.new_volume(volume_type=backend)
@@ -311,6 +318,31 @@ def test_extended_under_a_guest_that_writes(world, servers, backend):
         shell.run(f"dd if=/run/stream of={disk} bs=1M seek={size * 1024 - 16} conv=fsync")
         assert shell.digest(disk) == written
     world.detach(one, volume_id)
+
+
+@pytest.mark.parametrize("kind", ["any", "any-secret"])
+def test_data_survives_migration_between_back_ends(world, servers, kind):
+    """Plain and encrypted, to every back end and on to the next."""
+    one, two = servers
+    volume_id = world.new_volume(volume_type=kind)
+    disk = world.attach(one, volume_id)
+    written = world.shell(one).fill(disk)
+    world.detach(one, volume_id)
+    pools = [pool["name"] for pool in world.volume.get("/v3/scheduler-stats/get_pools").ok()["pools"]]
+    here = world.show(volume_id)["os-vol-host-attr:host"]
+    assert len(pools) == 3
+    for pool in [*(each for each in pools if each != here), here]:
+        world.action(volume_id, "os-migrate_volume", {"host": pool})
+
+        def moved(pool=pool):
+            found = world.show(volume_id)
+            assert found["migration_status"] != "error", (found, world.messages())
+            return found["status"] == "available" and found["os-vol-host-attr:host"] == pool
+
+        until(moved, 120, f"the volume at {pool}")
+        disk = world.attach(two, volume_id)
+        assert world.shell(two).digest(disk) == written
+        world.detach(two, volume_id)
 
 
 def test_snapshot_and_clone_while_a_guest_has_the_volume_open(world, servers):

@@ -174,11 +174,20 @@ def test_a_state_directory_for_all(doctor, state):
     assert (found.severity, found.do) == ("warning", f"chmod 700 {state}")
 
 
-@pytest.mark.parametrize("name", ["secrets.json", "keys/fernet/0", "volume/vault.key"])
+@pytest.mark.parametrize(
+    "name", ["secrets.json", "keys/fernet/0", "volume/vault.key", "volume/encryption.key"]
+)
 def test_a_secret_for_all(doctor, state, name):
     os.chmod(state / name, 0o644)
     (found,) = doctor("permissions", state=state)
     assert (found.severity, found.where) == ("error", str(state / name))
+
+
+def test_a_key_file_of_encrypted_volumes_that_is_none(doctor, state, tmp_path):
+    assert doctor("volume keys", state=state) == []
+    (state / "volume" / "encryption.key").write_text("hunter2")
+    (found,) = doctor("volume keys", state=state)
+    assert found.severity == "error" and "Bring it back" in found.do
 
 
 def test_no_keys_of_tokens(doctor, state):

@@ -32,6 +32,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "broker": (broker.reachable, "the message broker can be reached"),
     "permissions": (safety.permissions, "secrets are their owner's alone"),
     "keys": (safety.keys, "the keys of tokens are there"),
+    "volume keys": (safety.volume_keys, "encrypted volumes can be opened"),
     "guests": (machine.guests, "this machine can run what compute_driver asks for"),
     "volume tools": (machine.back_ends, "back ends have the programs that they need"),
     "room": (machine.room, "there is room on the disks"),

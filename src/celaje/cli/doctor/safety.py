@@ -10,6 +10,8 @@ from pathlib import Path
 from celaje.cli.doctor.examination import ERROR, WARNING, Examination, Finding
 
 _KEY = 32
+# Files that seal what services keep: tokens of flows, credentials, keys of encrypted volumes.
+_VAULTS = ("vault.key", "credentials.key", "encryption.key")
 
 
 def permissions(exam: Examination) -> Iterator[Finding]:
@@ -90,6 +92,46 @@ def keys(exam: Examination) -> Iterator[Finding]:
         )
 
 
+def volume_keys(exam: Examination) -> Iterator[Finding]:
+    """The file that seals the keys of encrypted volumes: there, its owner's alone, and a key."""
+    conf = exam.confs.get("volume")
+    if conf is None or conf.key_manager.backend != "database":
+        return
+    given = conf.key_manager.key_file
+    file = Path(given) if given else exam.state / "volume" / "encryption.key" if exam.state else None
+    if file is None or not file.exists():
+        if given:
+            yield Finding(
+                WARNING,
+                "The key file of encrypted volumes is not there.",
+                str(file),
+                "The first API or conductor makes one, which opens no volume of before.",
+                "Bring it back, or copy that of another machine.",
+            )
+        return
+    try:
+        good = len(base64.urlsafe_b64decode(file.read_bytes().strip())) == _KEY
+        why = "it is not a Fernet key"
+    except (OSError, binascii.Error) as error:
+        good, why = False, getattr(error, "strerror", None) or "it is not a Fernet key"
+    if not good:
+        yield Finding(
+            ERROR,
+            f"The key file of encrypted volumes cannot be used: {why}.",
+            str(file),
+            "The volume service does not start, and no encrypted volume opens.",
+            "Bring it back from another machine or from a backup: nothing else opens them.",
+        )
+    elif given and (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
+        yield Finding(
+            ERROR,
+            f"Other users may read the key file of encrypted volumes (mode {mode:04o}).",
+            str(file),
+            "With the database they have every volume's key.",
+            f"chmod 600 {file}",
+        )
+
+
 def _repository(exam: Examination) -> Path | None:
     if exam.state is not None:
         return exam.state / "keys" / "fernet"
@@ -102,6 +144,6 @@ def _repository(exam: Examination) -> Path | None:
 def _secrets(exam: Examination) -> list[Path]:
     assert exam.state is not None
     found = [exam.state / name for name in ("secrets.json", "clouds.yaml", "metrics.token")]
-    found += [*exam.state.glob("*/vault.key")]
+    found += [file for name in _VAULTS for file in exam.state.glob(f"*/{name}")]
     found += (exam.state / "keys" / "fernet").glob("[0-9]*")
     return [path for path in found if path.is_file()]

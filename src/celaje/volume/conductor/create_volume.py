@@ -95,8 +95,8 @@ def _create(run: Run, worker: Any, volume: Row, source: Row, encryption: Row | N
     match source["kind"]:
         case "image":
             run.write(begin_download, volume["id"], run.id)
-            wanted = volume if source["image"].get("encrypted") else encrypted
-            image = {"id": source["image"]["id"]}
+            image = source["image"]
+            wanted = volume if image.get("encrypted") else encrypted
             return run.step(worker.create_volume_from_image, volume=wanted, image=image)
         case "snapshot":
             return run.step(worker.create_volume_from_snapshot, volume=volume, snapshot=source["snapshot"])
