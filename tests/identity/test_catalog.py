@@ -60,8 +60,10 @@ def test_endpoint_groups_narrow_a_catalog(identity):
         return {endpoint["interface"] for service in found for endpoint in service["endpoints"]}
 
     assert catalog({"interface": "public", "enabled": True}) == {"public"}
-    assert catalog({"enabled": False}) == set()
-    assert catalog({}) == {"public", "internal", "admin"}
+    assert catalog({"interface": "public", "enabled": False}) == set()
+    assert catalog({"service_id": identity.find("service", "nova")["id"]}) == {"public", "internal", "admin"}
+    for none in ({}, {"enabled": True}):
+        assert identity.admin.post(path, {"endpoint_group": {"name": "g", "filters": none}}).status == 400
     body = {"endpoint_group": {"name": "g", "filters": {"interface": "outer"}}}
     assert identity.admin.post(path, body).status == 400
 

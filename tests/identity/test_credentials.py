@@ -159,7 +159,9 @@ def test_paths_of_access_rules():
 
 
 def test_credentials_are_the_owners(identity, demo, me):
-    body = {"credential": {"type": "cert", "blob": "secret-text"}}
+    body = {"credential": {"type": "cert", "blob": "secret-text", "user_id": me}}
+    nobodys = {"credential": {"type": "cert", "blob": "secret-text"}}
+    assert demo.post("/v3/credentials", nobodys).status == 400
     made = demo.post("/v3/credentials", body).ok(201)["credential"]
     assert made["blob"] == "secret-text" and made["user_id"] == me
     stranger = identity.as_user("alt_demo", scope="alt_demo")
@@ -175,16 +177,18 @@ def test_credentials_are_the_owners(identity, demo, me):
     assert identity.admin.get(path).status == 404
 
 
-def test_blobs_are_sealed(identity, demo):
-    demo.post("/v3/credentials", {"credential": {"type": "cert", "blob": "very-secret-text"}}).ok(201)
+def test_blobs_are_sealed(identity, demo, me):
+    demo.post(
+        "/v3/credentials", {"credential": {"type": "cert", "blob": "very-secret-text", "user_id": me}}
+    ).ok(201)
     rows = identity.service.database.read(fetch_all, select(CREDENTIALS))
     assert [row["type"] for row in rows] == ["cert"]
     assert "very-secret-text" not in repr(rows)
 
 
-def test_ec2_credentials_are_found_by_their_key(demo):
+def test_ec2_credentials_are_found_by_their_key(demo, me):
     blob = json.dumps({"access": "key", "secret": "s"})
-    given = {"type": "ec2", "blob": blob, "project_id": demo.project_id}
+    given = {"type": "ec2", "blob": blob, "project_id": demo.project_id, "user_id": me}
     made = demo.post("/v3/credentials", {"credential": given}).ok(201)["credential"]
     assert made["id"] == "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"
     assert demo.post("/v3/credentials", {"credential": given}).status == 409

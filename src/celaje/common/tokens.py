@@ -51,6 +51,8 @@ class Token(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
     identity_provider_id: str | None = msgspec.field(name="ip", default=None)
     protocol_id: str | None = msgspec.field(name="pr", default=None)
     federated_groups: tuple[str, ...] = msgspec.field(name="fg", default=())
+    # Of the client's TLS certificate, to which a token of OAuth 2.0 is bound (RFC 8705).
+    thumbprint: str | None = msgspec.field(name="x5", default=None)
 
     @property
     def project_id(self) -> str | None:

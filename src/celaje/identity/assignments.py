@@ -78,7 +78,8 @@ def _conditions(tx: Transaction, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.system:
         found.append(_A.target == "system")
     if wanted.inherited is not None:
-        found.append(_A.inherited.is_(wanted.inherited))
+        # What somebody has on the system is not inherited and is told whatever is asked, as in Keystone.
+        found.append(_A.inherited.is_(wanted.inherited) | (_A.target == "system"))
     return found
 
 
@@ -95,6 +96,7 @@ def _sources(tx: Transaction, wanted: Wanted) -> list[ColumnElement[bool]]:
     """Only the stored rows from which a wanted one can follow; `_fits` does the rest."""
     found: list[ColumnElement[bool]] = []
     if wanted.user_id:
+        users.get(tx, wanted.user_id)
         actors = [wanted.user_id, *users.group_ids(tx, wanted.user_id)]
         found.append(_A.actor_id.in_(actors))
     if wanted.project_id:
@@ -105,8 +107,8 @@ def _sources(tx: Transaction, wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(_A.target_id.in_(sorted(targets)))
     if wanted.domain_id:
         found += [_A.target == "domain", _A.target_id == wanted.domain_id, _A.inherited.is_(False)]
-    if wanted.system:
-        found.append(_A.target == "system")
+    # The system only where it is asked for.
+    found.append(_A.target == "system" if wanted.system else _A.target != "system")
     if wanted.inherited is not None:
         found.append(_A.inherited.is_(wanted.inherited))
     return found

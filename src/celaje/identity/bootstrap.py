@@ -154,7 +154,7 @@ def _roles(tx: Transaction) -> dict[str, str]:
         if name not in roles:
             roles[name] = new_id()
             # A role that everything stands on is not deleted by a slip (Keystone's option `immutable`).
-            options = {"immutable": True} if name in ("admin", "member", "reader") else {}
+            options = {"immutable": True}
             tx.execute(
                 insert(ROLES).values(
                     id=roles[name], name=name, domain_id=NO_DOMAIN, options=options, extra={}

@@ -94,9 +94,21 @@ OPTIONS: Options = {
     "oauth2": [
         cfg.ListOpt(
             "oauth2_authn_methods",
-            default=["client_secret_basic"],
+            default=["tls_client_auth", "client_secret_basic"],
             help="How clients of OAuth 2.0 show who they are. client_secret_basic: id and secret of an "
-            "application credential.",
+            "application credential. tls_client_auth: a certificate (RFC 8705), the id being a user's.",
+        ),
+        cfg.StrOpt(
+            "oauth2_cert_dn_mapping_id",
+            default="oauth2_mapping",
+            help="The mapping that says which names in a client's certificate must be the user's.",
+        ),
+        cfg.StrOpt(
+            "client_certificate_variable",
+            default="SSL_CLIENT_CERT",
+            help="The variable in which the web server in front hands on the client's certificate, PEM, "
+            "escaped as in URLs or not. HTTP_X_... for a header that a proxy sets, and drops where a client "
+            "sends it.",
         ),
     ],
     "credential": [
@@ -146,6 +158,44 @@ OPTIONS: Options = {
         cfg.IntOpt("expiration", default=3600, min=1, help="Seconds a token holds."),
         cfg.BoolOpt(
             "allow_rescope_scoped_token", default=True, help="Whether a scoped token gets another scope."
+        ),
+    ],
+    "saml": [
+        cfg.IntOpt(
+            "assertion_expiration_time",
+            default=3600,
+            min=1,
+            help="Seconds for which another cloud may take an assertion that this one makes.",
+        ),
+        cfg.StrOpt("certfile", help="The certificate of the key that signs assertions, PEM."),
+        cfg.StrOpt("keyfile", help="The RSA key that signs assertions, PEM."),
+        cfg.StrOpt("idp_entity_id", help="The URI by which other clouds know this one."),
+        cfg.StrOpt("idp_sso_endpoint", help="Where its single sign-on is, as its metadata tells."),
+        cfg.StrOpt("idp_lang", default="en", help="The language of the organization's names."),
+        cfg.StrOpt("idp_organization_name", default="SAML Identity Provider", help="Of the metadata."),
+        cfg.StrOpt(
+            "idp_organization_display_name",
+            default="OpenStack SAML Identity Provider",
+            help="Of the metadata.",
+        ),
+        cfg.StrOpt("idp_organization_url", help="Of the metadata; without it no organization is told."),
+        cfg.StrOpt("idp_contact_company", help="Of the metadata; without all of them no contact is told."),
+        cfg.StrOpt("idp_contact_name", help="Given name of the contact."),
+        cfg.StrOpt("idp_contact_surname", help="Family name of the contact."),
+        cfg.StrOpt("idp_contact_email", help="Mail address of the contact."),
+        cfg.StrOpt("idp_contact_telephone", help="Telephone number of the contact."),
+        cfg.StrOpt(
+            "idp_contact_type",
+            default="other",
+            choices=["technical", "support", "administrative", "billing", "other"],
+            help="What the contact is for.",
+        ),
+        cfg.StrOpt(
+            "idp_metadata_path",
+            help="A file that is given out as metadata in place of what these options make.",
+        ),
+        cfg.StrOpt(
+            "relay_state_prefix", default="ss:mem:", help="Of service providers that are made without one."
         ),
     ],
     "catalog": [

@@ -9,7 +9,7 @@ from typing import Any
 from celaje.common.db import Transaction
 from celaje.common.tokens import Token
 from celaje.identity.db import effective, logins, trusts
-from celaje.identity.errors import ForbiddenAction, Invalid, RoleNotFound
+from celaje.identity.errors import ForbiddenAction, Invalid, ProjectNotFound, RoleNotFound
 from celaje.identity.inference import Inference
 
 Row = dict[str, Any]
@@ -35,6 +35,13 @@ def refuse_near_credentials(token: Token) -> None:
         raise ForbiddenAction(action="Delegated tokens cannot access credentials directly")
 
 
+def refuse_near_application_credentials(token: Token) -> None:
+    """Made with a trust or an access token, one would outlive it. Who holds an application credential is
+    bound by its own word for that (`unrestricted`)."""
+    if "application_credential" not in token.methods and (token.trust_id or is_delegated(token)):
+        raise ForbiddenAction("Cannot manage application credentials with a token issued via delegation.")
+
+
 def trustor_roles(tx: Transaction, trust: Row, inference: Inference) -> set[str]:
     """Ids of the roles, with the implied ones, that the first trustor of the chain has on the project."""
     if not trust["project_id"]:
@@ -42,7 +49,7 @@ def trustor_roles(tx: Transaction, trust: Row, inference: Inference) -> set[str]
     origin = trusts.pedigree(tx, trust)[-1]
     project = logins.project(tx, trust["project_id"])
     if project is None:
-        raise Invalid(f"Could not find project: {trust['project_id']}.")
+        raise ProjectNotFound(id=trust["project_id"])
     return inference.closure(effective.roles_on_project(tx, origin["trustor_user_id"], project))
 
 

@@ -141,6 +141,10 @@ class Gone(errors.CelajeError):
     text = "This resource is no longer available. No forwarding address is known."
 
 
+class MarkerNotFound(errors.NotFound):
+    text = "Marker {marker} could not be found."
+
+
 class Taken(errors.Conflict):
     """A name or an id that must be unique exists already."""
 

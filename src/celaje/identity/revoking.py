@@ -15,14 +15,15 @@ from celaje.common import clock
 from celaje.common.db import Transaction, fetch_all
 from celaje.common.messaging.client import Client
 from celaje.common.revocations import RevocationEvent, Revocations, new_event
-from celaje.common.tokens import seconds
+from celaje.common.tokens import moment, seconds
+from celaje.identity.db.statements import tuples
 from celaje.identity.db.tables import REVOCATION_EVENTS
 
 log = logging.getLogger(__name__)
 
 _INSERT = insert(REVOCATION_EVENTS)
 _SINCE = (
-    select(REVOCATION_EVENTS.c.event)
+    select(REVOCATION_EVENTS.c.event, REVOCATION_EVENTS.c.revoked_at)
     .where(REVOCATION_EVENTS.c.revoked_at >= bindparam("since"))
     .order_by(REVOCATION_EVENTS.c.revoked_at)
 )
@@ -76,7 +77,10 @@ class Revoking:
 
 def events_since(tx: Transaction, since: float) -> list[dict[str, Any]]:
     """Events in the API's form, oldest first. `since`: seconds since 1970."""
-    return [row[0] for row in tx.execute(_SINCE, {"since": since})]
+    return [
+        {**row[0], "revoked_at": clock.iso(moment(row[1]), microseconds=True, zulu=True)}
+        for row in tuples(tx, _SINCE, since=since)
+    ]
 
 
 def prune(tx: Transaction, before: float) -> int:

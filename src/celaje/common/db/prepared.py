@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Update
+from sqlalchemy import CompoundSelect, Delete, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import Executable
 
@@ -65,6 +65,14 @@ class Prepared:
         found = cursor.fetchone()
         cursor.close()
         return direct.first(found) if found is not None else None
+
+    def column(self, tx: Transaction, /, **parameters: Any) -> list[Any]:
+        """The first column of all rows."""
+        direct = self._direct(tx, parameters)
+        if direct is None:
+            return [row[0] for row in tx.execute(self.statement, parameters).fetchall()]
+        first = direct.first
+        return [first(found) for found in direct.execute(tx, parameters).fetchall()]
 
     def run(self, tx: Transaction, /, **parameters: Any) -> int:
         """Insert, update or delete; the number of rows that were matched."""
@@ -152,7 +160,7 @@ class _Direct:
 
 
 def _compile(statement: Any, dialect: Any, names: tuple[str, ...]) -> _Direct | None:
-    if not isinstance(statement, Select | Insert | Update | Delete):
+    if not isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
         return None
     keys = list(names) if isinstance(statement, Insert | Update) else None
     compiled: Any = statement.compile(dialect=dialect, column_keys=keys)
@@ -191,7 +199,7 @@ def _compile(statement: Any, dialect: Any, names: tuple[str, ...]) -> _Direct | 
 
 def _columns(compiled: Any, statement: Any) -> list[tuple[str, Any]] | None:
     """Names and types of what comes back; None if names are ambiguous."""
-    if isinstance(statement, Select):
+    if isinstance(statement, Select | CompoundSelect):
         found = [(entry.keyname, entry.type) for entry in compiled._result_columns]
     elif compiled.effective_returning:
         return None

@@ -108,9 +108,8 @@ def middleware(error: CelajeError, request_id: str) -> tuple[int, Body]:
 
 def identity(error: CelajeError, request_id: str) -> tuple[int, Body]:
     status = status_of(error)
-    return status, {
-        "error": {"code": status, "message": words(error, status), "title": TITLES.get(status, "Error")}
-    }
+    body: Body = {"code": status, "message": words(error, status), "title": TITLES.get(status, "Error")}
+    return status, {"error": {**error.details.get("shown", {}), **body}}
 
 
 _NEUTRON_TYPES = {

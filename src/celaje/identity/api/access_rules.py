@@ -6,6 +6,7 @@ from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
 from celaje.identity.api import views
 from celaje.identity.db import application_credentials as rows
+from celaje.identity.delegation import refuse_near_application_credentials
 from celaje.identity.errors import AccessRuleNotFound, ForbiddenAction
 
 Row = dict[str, Any]
@@ -18,6 +19,7 @@ def _view(request: Request, row: Row) -> Row:
 
 def _authorize(request: Request, user_id: str) -> None:
     request.authorize({"user_id": user_id, "target.user.id": user_id})
+    refuse_near_application_credentials(request.token)
 
 
 def index(request: Request, user_id: str) -> Row:

@@ -9,10 +9,16 @@ from celaje.common.wsgi import Request
 from celaje.identity.api import listing, moments, schemas, views
 from celaje.identity.api.access import target
 from celaje.identity.db import application_credentials as rows
-from celaje.identity.db import effective, logins, users
+from celaje.identity.db import effective, logins, roles, users
 from celaje.identity.db.tables import APPLICATION_CREDENTIALS
-from celaje.identity.delegation import is_delegated
-from celaje.identity.errors import ApplicationCredentialNotFound, ForbiddenAction, Invalid, UserNotFound
+from celaje.identity.delegation import is_delegated, refuse_near_application_credentials
+from celaje.identity.errors import (
+    ApplicationCredentialNotFound,
+    ForbiddenAction,
+    Invalid,
+    RoleNotFound,
+    UserNotFound,
+)
 from celaje.identity.ids import new_id
 from celaje.identity.inference import Inference
 
@@ -24,7 +30,7 @@ ACCESS_RULE = {
         "id": {"type": "string", "minLength": 1, "maxLength": 64},
         "service": {"type": "string", "maxLength": 64},
         "method": {"type": "string", "pattern": "^(GET|HEAD|POST|PUT|PATCH|DELETE)$"},
-        "path": {"type": "string", "maxLength": 128},
+        "path": {"type": "string", "maxLength": 128, "pattern": "^/"},
     },
     "anyOf": [{"required": ["id"]}, {"required": ["service", "method", "path"]}],
     "additionalProperties": False,
@@ -43,8 +49,8 @@ CREATE = schemas.body(
             "items": {
                 "type": "object",
                 "properties": {"id": {"type": "string"}, "name": {"type": "string"}},
-                "anyOf": [{"required": ["id"]}, {"required": ["name"]}],
-                "additionalProperties": True,
+                "oneOf": [{"required": ["id"]}, {"required": ["name"]}],
+                "additionalProperties": False,
             },
         },
         "access_rules": {"type": "array", "items": ACCESS_RULE},
@@ -54,8 +60,10 @@ CREATE = schemas.body(
 )
 
 
-def _view(request: Request, tx: Transaction, row: Row, secret: str | None = None) -> Row:
-    inference: Inference = request.service.inference.get(tx)
+def _view(
+    request: Request, tx: Transaction, row: Row, known: dict[str, Row], secret: str | None = None
+) -> Row:
+    """`known` are the rows of its roles by their ids."""
     body: Row = {
         "id": row["id"],
         "name": row["name"],
@@ -66,12 +74,18 @@ def _view(request: Request, tx: Transaction, row: Row, secret: str | None = None
         "expires_at": clock.iso(row["expires_at"], microseconds=True),
         "unrestricted": bool(row["unrestricted"]),
         "roles": [
-            {"id": role_id, "name": inference.roles[role_id][0], "domain_id": None}
+            {
+                "id": role_id,
+                "name": known[role_id]["name"],
+                "domain_id": known[role_id]["domain_id"] or None,
+                "description": known[role_id]["description"],
+                "options": known[role_id]["options"],
+            }
             for role_id in row["roles"]
-            if role_id in inference.roles
+            if role_id in known
         ],
     }
-    if row["access_rules"] is not None:
+    if row["access_rules"]:
         body["access_rules"] = rows.rules_of(tx, row["access_rules"])
     if secret is not None:
         body["secret"] = secret
@@ -82,6 +96,7 @@ def _authorize(request: Request, tx: Transaction, user_id: str) -> None:
     """The owner is the user of the path."""
     user = users.find(tx, user_id)
     request.authorize(target({"user": user}, user_id=user_id))
+    refuse_near_application_credentials(request.token)
     if user is None:
         raise UserNotFound(id=user_id)
 
@@ -105,7 +120,8 @@ def index(request: Request, user_id: str) -> Row:
     def query(tx: Transaction) -> tuple[listing.Listed, list[Row]]:
         _authorize(request, tx, user_id)
         listed = listing.run(request, tx, APPLICATION_CREDENTIALS, where)
-        return listed, [_view(request, tx, row) for row in listed.rows]
+        known = roles.by_ids(tx, {role_id for row in listed.rows for role_id in row["roles"]})
+        return listed, [_view(request, tx, row, known) for row in listed.rows]
 
     listed, items = request.service.database.read(query)
     return views.collection(
@@ -123,6 +139,7 @@ def create(request: Request, user_id: str) -> Row:
     service = request.service
     token: Token = request.token
     request.authorize(target(user_id=user_id))
+    refuse_near_application_credentials(token)
     if token.project_id is None or given.get("project_id") not in (None, token.project_id):
         raise Invalid("An application credential is made with a token of the project that it is for.")
     secret = given.get("secret") or clock.new_token(64)
@@ -146,14 +163,15 @@ def create(request: Request, user_id: str) -> Row:
                 rows.find_or_make_rule(tx, user_id, rule) for rule in given["access_rules"]
             ]
         rows.create(tx, row)
-        return _view(request, tx, row, secret)
+        return _view(request, tx, row, roles.by_ids(tx, row["roles"]), secret)
 
     return {"application_credential": service.database.write(unit)}
 
 
 def _roles(request: Request, tx: Transaction, wanted: list[Row] | None) -> list[str]:
-    """Role ids: all of the token's, or those named that the user has on the project now; of a delegated
-    token only its own. Raises Invalid for one that is not among them."""
+    """Role ids: all of the token's, or those named, with what they imply, that the user has on the project
+    now; of a delegated token only its own. Raises Invalid for one that is not among them, RoleNotFound for
+    a name that no role has."""
     token: Token = request.token
     if not wanted:
         return [role_id for role_id, _ in token.roles]
@@ -171,10 +189,12 @@ def _roles(request: Request, tx: Transaction, wanted: list[Row] | None) -> list[
         key = role.get("id") or role.get("name")
         by_name = "id" not in role
         role_id = next((each for each in held if key == (_name(inference, each) if by_name else each)), None)
+        if role_id is None and by_name and not roles.named(tx, key or ""):
+            raise RoleNotFound(f"Role {key} is not defined")
         if role_id is None:
             raise Invalid(f"Could not find role assignment with role: {key}, for this user and project.")
         found.append(role_id)
-    return found
+    return sorted(inference.closure(found) & held)
 
 
 def _name(inference: Inference, role_id: str) -> str | None:
@@ -187,7 +207,7 @@ def show(request: Request, user_id: str, credential_id: str) -> Row:
         row = rows.find(tx, credential_id, user_id)
         if row is None:
             raise ApplicationCredentialNotFound(id=credential_id)
-        return _view(request, tx, row)
+        return _view(request, tx, row, roles.by_ids(tx, row["roles"]))
 
     return {"application_credential": request.service.database.read(query)}
 

@@ -25,12 +25,12 @@ from celaje.identity.ids import new_id
 Row = dict[str, Any]
 
 _PROPERTIES = {
-    "blob": {"type": ["string", "object"]},
+    "blob": {"type": "string"},
     "project_id": schemas.ID_OR_NULL,
     "type": {"type": "string", "minLength": 1, "maxLength": 255},
     "user_id": {"type": "string", "minLength": 1, "maxLength": 64},
 }
-CREATE = schemas.body("credential", _PROPERTIES, required=("blob", "type"))
+CREATE = schemas.body("credential", _PROPERTIES, required=("blob", "type", "user_id"))
 UPDATE = schemas.body("credential", _PROPERTIES, update=True)
 
 
@@ -72,7 +72,7 @@ def index(request: Request) -> Row:
 
 def create(request: Request) -> Row:
     given = request.body["credential"]
-    user_id = given.get("user_id") or request.context.user_id or ""
+    user_id = given["user_id"]
     request.authorize(target({"credential": {"user_id": user_id}}))
     refuse_near_credentials(request.token)
     service = request.service

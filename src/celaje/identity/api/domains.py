@@ -102,6 +102,8 @@ def update(request: Request, domain_id: str) -> Row:
 
     def unit(tx: Transaction) -> Row:
         row = projects.get_domain(tx, domain_id)
+        # Keystone lets an id in the body go by here, and only here.
+        given.pop("id", None)
         tree.check_change(tx, row, given)
         values = changes(row, given, _PROPERTIES)
         changed = projects.change(tx, row, values) if values else row

@@ -28,6 +28,7 @@ _PROPERTIES = {
             "service_id": {"type": "string"},
             "enabled": {"type": "boolean"},
         },
+        "anyOf": [{"required": [name]} for name in ("interface", "region_id", "service_id")],
         "additionalProperties": False,
     },
 }

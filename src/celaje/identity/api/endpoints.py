@@ -20,12 +20,17 @@ Row = dict[str, Any]
 _PROPERTIES = {
     "service_id": schemas.ID,
     "interface": {"type": "string", "enum": ["admin", "internal", "public"]},
-    "url": schemas.URL,
+    "url": {**schemas.URL, "maxLength": 225},
+    "name": {"type": "string"},
+    "description": {"type": "string"},
     "region_id": {"type": ["string", "null"], "maxLength": 255},
     # The old name of region_id.
     "region": {"type": "string", "maxLength": 255},
     "enabled": schemas.BOOLEAN,
 }
+_COLUMNS = ("service_id", "interface", "url", "region_id", "enabled")
+# Kept nowhere: the second is a name of Keystone's second API.
+_NOT_KEPT = (*_COLUMNS, "region", "legacy_endpoint_id")
 CREATE = schemas.body("endpoint", _PROPERTIES, required=("service_id", "interface", "url"))
 UPDATE = schemas.body("endpoint", _PROPERTIES, update=True)
 
@@ -92,7 +97,7 @@ def create(request: Request) -> Row:
         "region_id": given.get("region_id") or given.get("region"),
         "url": given["url"],
         "enabled": given.get("enabled", True),
-        "extra": views.extra_of(given, tuple(_PROPERTIES)),
+        "extra": views.extra_of(given, _NOT_KEPT),
     }
 
     def unit(tx: Transaction) -> None:
@@ -116,10 +121,10 @@ def update(request: Request, endpoint_id: str) -> Row:
         row = get(tx, endpoint_id)
         if given.get("id", endpoint_id) != endpoint_id:
             raise Invalid("Cannot change ID")
-        values = {name: given[name] for name in _PROPERTIES if name in given and name != "region"}
+        values = {name: given[name] for name in _COLUMNS if name in given}
         if "region" in given and "region_id" not in given:
             values["region_id"] = given["region"]
-        if extra := views.extra_of(given, tuple(_PROPERTIES)):
+        if extra := views.extra_of(given, _NOT_KEPT):
             values["extra"] = {**row["extra"], **extra}
         _check(tx, values, make_region="region_id" not in given)
         if values:

@@ -17,8 +17,10 @@ from celaje.identity.api import (
     mappings,
     oauth1,
     oauth2,
+    queries,
     registered_limits,
     retired,
+    saml,
     service_providers,
     stored_policies,
     tokens,
@@ -101,7 +103,13 @@ _EP_PROJECT = "/v3/OS-EP-FILTER/projects/{project_id}"
 _EP_PAIR = f"{_EP_PROJECT}/endpoints/{{endpoint_id}}"
 _EP_GROUP_PROJECT = f"{_EP_GROUP}/projects/{{project_id}}"
 _ENDPOINT_FILTERS = [
-    _route("GET", _EP_GROUPS, "identity:list_endpoint_groups", endpoint_groups.index),
+    _route(
+        "GET",
+        _EP_GROUPS,
+        "identity:list_endpoint_groups",
+        endpoint_groups.index,
+        query=queries.ENDPOINT_GROUPS,
+    ),
     _route(
         "POST",
         _EP_GROUPS,
@@ -208,7 +216,13 @@ for _kind, _path in (
 _REGISTERED = "/v3/registered_limits/{limit_id}"
 _LIMIT = "/v3/limits/{limit_id}"
 _LIMITS = [
-    _route("GET", "/v3/registered_limits", "identity:list_registered_limits", registered_limits.index),
+    _route(
+        "GET",
+        "/v3/registered_limits",
+        "identity:list_registered_limits",
+        registered_limits.index,
+        query=queries.REGISTERED_LIMITS,
+    ),
     _route(
         "POST",
         "/v3/registered_limits",
@@ -227,7 +241,7 @@ _LIMITS = [
     ),
     _route("DELETE", _REGISTERED, "identity:delete_registered_limit", registered_limits.delete, 204),
     _route("GET", "/v3/limits/model", "identity:get_limit_model", limits.show_model),
-    _route("GET", "/v3/limits", "identity:list_limits", limits.index),
+    _route("GET", "/v3/limits", "identity:list_limits", limits.index, query=queries.LIMITS),
     _route("POST", "/v3/limits", "identity:create_limits", limits.create, 201, schema=limits.CREATE),
     _checked("GET", _LIMIT, "identity:get_limit", limits.show),
     _route("PATCH", _LIMIT, "identity:update_limit", limits.update, schema=limits.UPDATE),
@@ -357,6 +371,12 @@ _OPEN = [
     Route("GET", "/v3/OS-SIMPLE-CERT/certificates", None, retired.gone, 410),
     Route("GET", "/v3/auth/tokens/OS-PKI/revoked", None, retired.gone, 410),
 ]
+# Keystone to Keystone: the token in the body is the right to an assertion; metadata is for everybody.
+_SAML = [
+    Route("POST", f"{_WEBSSO}/saml2", None, saml.create, schema=saml.CREATE),
+    Route("POST", f"{_WEBSSO}/saml2/ecp", None, saml.create_enveloped, schema=saml.CREATE),
+    Route("GET", f"{_FEDERATION}/saml2/metadata", None, saml.show_metadata),
+]
 # Older names of what is in /v3/auth now.
 _FEDERATION_ROUTES += [
     _route("GET", f"{_FEDERATION}/projects", "identity:get_auth_projects", tokens.list_projects),
@@ -385,5 +405,6 @@ EXTENSIONS: list[Route] = [
     *_LIMITS,
     *_DOMAIN_CONFIGS,
     *_FEDERATION_ROUTES,
+    *_SAML,
     *_OPEN,
 ]

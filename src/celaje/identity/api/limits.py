@@ -30,8 +30,8 @@ CREATE = several(
     },
     ["service_id", "resource_name", "resource_limit"],
     oneOf=[
-        {"required": ["project_id"], "properties": {"project_id": {"type": "string"}}},
-        {"required": ["domain_id"], "properties": {"domain_id": {"type": "string"}}},
+        {"required": ["project_id"], "properties": {"project_id": {"type": "string"}, "domain_id": False}},
+        {"required": ["domain_id"], "properties": {"domain_id": {"type": "string"}, "project_id": False}},
     ],
 )
 UPDATE = schemas.body("limit", {"resource_limit": INTEGER, "description": schemas.TEXT_OR_NULL}, extra=False)
@@ -140,10 +140,12 @@ def update(request: Request, limit_id: str) -> Row:
     model = request.service.conf.unified_limit.enforcement_model
 
     def unit(tx: Transaction) -> Row:
-        row = {**limits.get(tx, limit_id), **given}
+        # A description that is null is no change, as in Keystone.
+        changes = {name: value for name, value in given.items() if value is not None}
+        row = {**limits.get(tx, limit_id), **changes}
         limit_models.check(tx, model, [row])
-        if given:
-            limits.change(tx, limit_id, given)
+        if changes:
+            limits.change(tx, limit_id, changes)
         return row
 
     return {"limit": _view(request, request.service.database.write(unit))}

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Select, Table, select
+from sqlalchemy import ColumnElement, Select, Table, func, literal, select
 
 from celaje.common.db import Transaction, fetch_all, fetch_one
-from celaje.common.db.paging import MarkerNotFound, page
+from celaje.common.db.paging import page
 from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request
 from celaje.identity.api import views
+from celaje.identity.errors import MarkerNotFound
 
 Row = dict[str, Any]
 
@@ -24,8 +25,8 @@ _FALSE = ("0", "false", "f", "no", "n", "off")
 
 
 def is_true(value: str) -> bool:
-    """A flag of the query string: there without a value it counts as set."""
-    return value.strip().lower() not in _FALSE
+    """A flag of the query string: whatever its value it is set, but for 0, as Keystone reads it."""
+    return value != "0"
 
 
 def _boolean(name: str, value: str) -> bool:
@@ -40,12 +41,21 @@ def flag(request: Request, name: str) -> bool:
     return name in request.query and is_true(request.query[name])
 
 
+# Before and behind a name: in none.
+_EDGE = literal("\n")
+
+
+def _holds(text: Any, part: Any) -> ColumnElement[bool]:
+    """Case counts, whatever the database's LIKE and collation say."""
+    return func.replace(text, part, "") != text
+
+
 _INEXACT: dict[str, Callable[[Any, str], ColumnElement[bool]]] = {
-    "contains": lambda column, value: column.contains(value, autoescape=True),
+    "contains": _holds,
     "icontains": lambda column, value: column.icontains(value, autoescape=True),
-    "startswith": lambda column, value: column.startswith(value, autoescape=True),
+    "startswith": lambda column, value: _holds(_EDGE + column, _EDGE + value),
     "istartswith": lambda column, value: column.istartswith(value, autoescape=True),
-    "endswith": lambda column, value: column.endswith(value, autoescape=True),
+    "endswith": lambda column, value: _holds(column + _EDGE, value + _EDGE),
     "iendswith": lambda column, value: column.iendswith(value, autoescape=True),
 }
 

@@ -1,16 +1,21 @@
-"""OAuth 2.0: a token for an application credential, asked for as other software does (`/v3/OS-OAUTH2/token`).
+"""OAuth 2.0: a token for an application credential or a TLS certificate, asked for as other software does
+(`/v3/OS-OAUTH2/token`).
 
-Source: Identity API v3, OS-OAUTH2; RFC 6749, 4.4 (client credentials) and 5 (answers).
+Source: Identity API v3, OS-OAUTH2; RFC 6749, 4.4 (client credentials) and 5 (answers); RFC 8705.
 """
 
 import base64
 import binascii
+import logging
 from typing import Any
 from urllib.parse import parse_qs
 
 from celaje.common.errors import CelajeError, Invalid, Unauthorized
 from celaje.common.wsgi import Request, Response
-from celaje.identity.login import issue
+from celaje.identity.errors import LoginFailed
+from celaje.identity.login import certificate, issue
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -26,17 +31,8 @@ def create(request: Request) -> Response:
     if grant_type != "client_credentials":
         words = f"The parameter grant_type {grant_type[:64]} is not supported."
         return _refused(request, 400, "unsupported_grant_type", words)
-    client_id, secret = _basic(request) or (form.get("client_id"), form.get("client_secret"))
-    if (
-        not client_id
-        or not secret
-        or "client_secret_basic" not in request.service.conf.oauth2.oauth2_authn_methods
-    ):
-        return _refused(request, 401, "invalid_client", "Client authentication failed.")
-    shown = {"id": client_id, "secret": secret}
-    auth = {"identity": {"methods": ["application_credential"], "application_credential": shown}}
     try:
-        text, _ = issue.login(request.service, auth, request, with_catalog=False)
+        text = _token(request, form)
     except Unauthorized as error:
         return _refused(request, 401, "invalid_client", error.message)
     except Invalid as error:
@@ -46,6 +42,36 @@ def create(request: Request) -> Response:
         return _refused(request, 403, "other_error", words)
     body = {"access_token": text, "token_type": "Bearer", "expires_in": request.service.conf.token.expiration}
     return Response(body, status=200, headers={"Cache-Control": "no-store"})
+
+
+def _token(request: Request, form: dict[str, str]) -> str:
+    """The sealed token; a certificate goes before a secret."""
+    service = request.service
+    conf = service.conf.oauth2
+    pem = certificate.shown(request, conf.client_certificate_variable)
+    if pem is not None:
+        client_id, secret = form.get("client_id"), None
+    else:
+        client_id, secret = _basic(request) or (form.get("client_id"), form.get("client_secret"))
+    method = "tls_client_auth" if pem is not None else "client_secret_basic"
+    if not client_id or not (pem or secret) or method not in conf.oauth2_authn_methods:
+        raise LoginFailed("Client authentication failed.")
+    if pem is not None:
+        return _by_certificate(service, client_id, pem)
+    shown = {"id": client_id, "secret": secret}
+    auth = {"identity": {"methods": ["application_credential"], "application_credential": shown}}
+    text, _ = issue.login(service, auth, request, with_catalog=False)
+    return text
+
+
+def _by_certificate(service: Any, client_id: str, pem: str) -> str:
+    try:
+        proof = certificate.prove(service, client_id, pem)
+        text, _ = issue.issue(service, proof, None, with_catalog=False)
+    except Unauthorized as error:
+        log.warning("OAuth 2.0 client refused: %s", error.details.get("cause") or error.message)
+        raise LoginFailed("Client authentication failed.") from error
+    return text
 
 
 def _form(request: Request) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import false, select
 
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
@@ -30,7 +30,8 @@ _PROPERTIES = {
     "options": schemas.OPTIONS,
 }
 CREATE = schemas.body("project", _PROPERTIES, required=("name",))
-UPDATE = schemas.body("project", _PROPERTIES, update=True)
+# Keystone takes an empty change of a project, though of nothing else.
+UPDATE = schemas.body("project", _PROPERTIES)
 
 
 def view(request: Request, row: Row) -> Row:
@@ -76,12 +77,12 @@ def index(request: Request) -> Row:
 
 def tag_conditions(request: Request) -> list[Any]:
     """`tags` (all of them), `tags-any`, and their negations; each a list with commas."""
-    found = []
+    found: list[Any] = []
     for name, value in request.query_pairs:
         if name not in ("tags", "tags-any", "not-tags", "not-tags-any"):
             continue
         tags = [tag for tag in value.split(",") if tag]
-        having = [
+        having: list[Any] = [
             PROJECTS.c.id.in_(select(PROJECT_TAGS.c.project_id).where(PROJECT_TAGS.c.name == tag))
             for tag in tags
         ]
@@ -90,7 +91,7 @@ def tag_conditions(request: Request) -> list[Any]:
             condition = PROJECTS.c.id.in_(any_of)
             found.append(condition if name == "tags-any" else ~condition)
         elif name == "tags":
-            found += having
+            found += having or [false()]
         elif having:
             every: Any = having[0]
             for one in having[1:]:
@@ -203,7 +204,8 @@ def update(request: Request, project_id: str) -> Row:
             service.revoking.revoke(tx, {kind: project_id})
         return projects.with_tags(tx, [changed])[0]
 
-    return {"project": view(request, service.database.write(unit))}
+    row = service.database.write(unit)
+    return {"project": views.updated(view(request, row), row)}
 
 
 def changes(row: Row, given: Row, known: Row) -> Row:

@@ -17,7 +17,7 @@ from celaje.identity.ids import new_id
 Row = dict[str, Any]
 
 _PROPERTIES = {
-    "id": {"type": "string", "maxLength": 255},
+    "id": {"type": ["string", "null"], "maxLength": 255},
     "description": schemas.TEXT_OR_NULL,
     "parent_region_id": {"type": ["string", "null"], "maxLength": 255},
 }
@@ -54,7 +54,7 @@ def make(tx: Transaction, region_id: str) -> None:
 def create(request: Request, region_id: str | None = None) -> Row:
     """POST /regions, or PUT /regions/{id} with the id in the path."""
     given = request.body["region"]
-    if region_id is not None and given.get("id", region_id) != region_id:
+    if region_id is not None and (given.get("id") or region_id) != region_id:
         raise Invalid("Region ID in the URL does not match the one in the body.")
     row = {
         "id": region_id or given.get("id") or new_id(),

@@ -5,7 +5,7 @@ from typing import Any
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
 from celaje.identity import assignments
-from celaje.identity.api import listing
+from celaje.identity.api import listing, views
 from celaje.identity.api.access import target
 from celaje.identity.assignments import Assignment, Names, Wanted
 from celaje.identity.db import projects
@@ -32,7 +32,7 @@ def index(request: Request) -> Row:
     found, names, inference = service.database.read(query)
     return {
         "role_assignments": [_view(request, each, names, inference) for each in found],
-        "links": {"next": None, "self": request.url, "previous": None},
+        "links": {"next": None, "self": views.address(request), "previous": None},
     }
 
 
@@ -44,7 +44,7 @@ def _wanted(request: Request) -> Wanted:
         role_id=query.get("role.id") or None,
         project_id=query.get("scope.project.id") or None,
         domain_id=query.get("scope.domain.id") or None,
-        system=bool(query.get("scope.system")),
+        system=query.get("scope.system") == "all",
         inherited=(
             query["scope.OS-INHERIT:inherited_to"] == "projects"
             if "scope.OS-INHERIT:inherited_to" in query
@@ -104,7 +104,8 @@ def _view(request: Request, each: Assignment, names: Names | None, inference: In
     if each.by_group:
         body["links"]["membership"] = f"{root}/groups/{each.by_group}/users/{each.actor_id}"
     if each.by_role:
-        body["links"]["prior_role"] = f"{root}/prior_role/{each.by_role}/implies/{each.role_id}"
+        # Keystone's order of the two.
+        body["links"]["prior_role"] = f"{root}/prior_role/{each.role_id}/implies/{each.by_role}"
     return body
 
 

@@ -16,6 +16,7 @@ from celaje.identity.api import (
     implied_roles,
     project_tags,
     projects,
+    queries,
     regions,
     revocation_events,
     role_assignments,
@@ -47,7 +48,7 @@ _TOKENS = [
 ]
 
 _USERS = [
-    _checked("GET", "/v3/users", "identity:list_users", users.index),
+    _checked("GET", "/v3/users", "identity:list_users", users.index, query=queries.USERS),
     _checked("POST", "/v3/users", "identity:create_user", users.create, 201, schema=users.CREATE),
     _checked("GET", "/v3/users/{user_id}", "identity:get_user", users.show),
     _checked("PATCH", "/v3/users/{user_id}", "identity:update_user", users.update, schema=users.UPDATE),
@@ -65,7 +66,7 @@ _USERS = [
 
 _PROJECT = "/v3/projects/{project_id}"
 _PROJECTS = [
-    _checked("GET", "/v3/projects", "identity:list_projects", projects.index),
+    _checked("GET", "/v3/projects", "identity:list_projects", projects.index, query=queries.PROJECTS),
     _checked("POST", "/v3/projects", "identity:create_project", projects.create, 201, schema=projects.CREATE),
     _checked("GET", _PROJECT, "identity:get_project", projects.show),
     _checked("PATCH", _PROJECT, "identity:update_project", projects.update, schema=projects.UPDATE),
@@ -86,7 +87,7 @@ _PROJECTS = [
 
 _DOMAIN = "/v3/domains/{domain_id}"
 _DOMAINS = [
-    _checked("GET", "/v3/domains", "identity:list_domains", domains.index),
+    _checked("GET", "/v3/domains", "identity:list_domains", domains.index, query=queries.DOMAINS),
     _route("POST", "/v3/domains", "identity:create_domain", domains.create, 201, schema=domains.CREATE),
     _checked("GET", _DOMAIN, "identity:get_domain", domains.show),
     _route("PATCH", _DOMAIN, "identity:update_domain", domains.update, schema=domains.UPDATE),
@@ -96,7 +97,7 @@ _DOMAINS = [
 _GROUP = "/v3/groups/{group_id}"
 _MEMBER = f"{_GROUP}/users/{{user_id}}"
 _GROUPS = [
-    _checked("GET", "/v3/groups", "identity:list_groups", groups.index),
+    _checked("GET", "/v3/groups", "identity:list_groups", groups.index, query=queries.GROUPS),
     _checked("POST", "/v3/groups", "identity:create_group", groups.create, 201, schema=groups.CREATE),
     _checked("GET", _GROUP, "identity:get_group", groups.show),
     _checked("PATCH", _GROUP, "identity:update_group", groups.update, schema=groups.UPDATE),
@@ -110,7 +111,7 @@ _GROUPS = [
 _ROLE = "/v3/roles/{role_id}"
 _IMPLIED = "/v3/roles/{role_id}/implies/{implied_role_id}"
 _ROLES = [
-    _checked("GET", "/v3/roles", "identity:list_roles", roles.index),
+    _checked("GET", "/v3/roles", "identity:list_roles", roles.index, query=queries.ROLES),
     _checked("POST", "/v3/roles", "identity:create_role", roles.create, 201, schema=roles.CREATE),
     _checked("GET", _ROLE, "identity:get_role", roles.show),
     _checked("PATCH", _ROLE, "identity:update_role", roles.update, schema=roles.UPDATE),
@@ -121,7 +122,13 @@ _ROLES = [
     _route("PUT", _IMPLIED, "identity:create_implied_role", implied_roles.create, 201),
     _route("DELETE", _IMPLIED, "identity:delete_implied_role", implied_roles.delete, 204),
     _route("GET", "/v3/role_inferences", "identity:list_role_inference_rules", implied_roles.list_rules),
-    _checked("GET", "/v3/role_assignments", "identity:list_role_assignments", role_assignments.index),
+    _checked(
+        "GET",
+        "/v3/role_assignments",
+        "identity:list_role_assignments",
+        role_assignments.index,
+        query=queries.ROLE_ASSIGNMENTS,
+    ),
 ]
 
 
@@ -151,7 +158,7 @@ _CATALOG = [
         schema=services.UPDATE,
     ),
     _route("DELETE", "/v3/services/{service_id}", "identity:delete_service", services.delete, 204),
-    _route("GET", "/v3/endpoints", "identity:list_endpoints", endpoints.index),
+    _route("GET", "/v3/endpoints", "identity:list_endpoints", endpoints.index, query=queries.ENDPOINTS),
     _route(
         "POST", "/v3/endpoints", "identity:create_endpoint", endpoints.create, 201, schema=endpoints.CREATE
     ),
@@ -164,7 +171,7 @@ _CATALOG = [
         schema=endpoints.UPDATE,
     ),
     _route("DELETE", "/v3/endpoints/{endpoint_id}", "identity:delete_endpoint", endpoints.delete, 204),
-    _route("GET", "/v3/regions", "identity:list_regions", regions.index),
+    _route("GET", "/v3/regions", "identity:list_regions", regions.index, query=queries.REGIONS),
     _route("POST", "/v3/regions", "identity:create_region", regions.create, 201, schema=regions.CREATE),
     _route("GET", "/v3/regions/{region_id}", "identity:get_region", regions.show),
     _route(

@@ -21,8 +21,6 @@ _PROPERTIES = {
 }
 CREATE = schemas.body("service_provider", _PROPERTIES, required=("auth_url", "sp_url"), extra=False)
 UPDATE = schemas.body("service_provider", _PROPERTIES, update=True, extra=False)
-# Keystone's [saml] relay_state_prefix.
-_RELAY_STATE = "ss:mem:"
 
 
 def _view(request: Request, row: Row) -> Row:
@@ -56,7 +54,7 @@ def create(request: Request, provider_id: str) -> Row:
         "sp_url": given["sp_url"],
         "description": given.get("description"),
         "enabled": given.get("enabled", False),
-        "relay_state_prefix": given.get("relay_state_prefix") or _RELAY_STATE,
+        "relay_state_prefix": given.get("relay_state_prefix") or request.service.conf.saml.relay_state_prefix,
     }
 
     def unit(tx: Transaction) -> None:
@@ -74,7 +72,7 @@ def update(request: Request, provider_id: str) -> Row:
         row = service_providers.get(tx, provider_id)
         changes = dict(given)
         if "relay_state_prefix" in changes and changes["relay_state_prefix"] is None:
-            changes["relay_state_prefix"] = _RELAY_STATE
+            changes["relay_state_prefix"] = request.service.conf.saml.relay_state_prefix
         service_providers.change(tx, provider_id, changes)
         request.service.providers.changed_by(tx)
         return {**row, **changes}

@@ -5,9 +5,9 @@ from typing import Any
 from celaje.common.errors import Unauthorized
 from celaje.common.tokens import Token, moment
 from celaje.common.wsgi import Request, Response
-from celaje.identity.api import listing
+from celaje.identity.api import listing, views
 from celaje.identity.db import effective, projects
-from celaje.identity.errors import TokenNotFound
+from celaje.identity.errors import ForbiddenAction, TokenNotFound
 from celaje.identity.login import issue
 from celaje.identity.login.mfa import InsufficientMethods
 
@@ -148,24 +148,22 @@ def _subject(request: Request) -> tuple[Token, str]:
 
 def catalog(request: Request) -> dict[str, Any]:
     token: Token = request.token
-    if not token.scope:
-        from celaje.identity.errors import ForbiddenAction
-
-        raise ForbiddenAction("The request you have made requires a scoped token.", action="catalog")
+    if not token.project_id:
+        raise ForbiddenAction("A project-scoped token is required to produce a service catalog.")
     service = request.service
     found = service.database.read(service.catalog.get).for_token(token.user_id, token.project_id)
-    return {"catalog": found, "links": {"next": None, "self": request.url, "previous": None}}
+    return {"catalog": found, "links": {"self": views.address(request)}}
 
 
 def list_projects(request: Request) -> dict[str, Any]:
-    """Enabled projects on which the caller has a role."""
+    """Projects on which the caller has a role; those that are disabled too, as in Keystone."""
     from celaje.identity.api import projects as view
 
     user_id = request.context.user_id or ""
 
     def query(tx):
         ids, _, _ = effective.targets_of(tx, user_id, request.token.federated_groups)
-        return projects.list_by_ids(tx, ids, is_domain=False, enabled=True)
+        return projects.list_by_ids(tx, ids, is_domain=False)
 
     rows = request.service.database.read(query)
     return view.collection(request, rows)
@@ -178,7 +176,7 @@ def list_domains(request: Request) -> dict[str, Any]:
 
     def query(tx):
         _, ids, _ = effective.targets_of(tx, user_id, request.token.federated_groups)
-        return projects.list_by_ids(tx, ids, is_domain=True, enabled=True)
+        return projects.list_by_ids(tx, ids, is_domain=True)
 
     rows = request.service.database.read(query)
     return view.collection(request, rows)
@@ -190,5 +188,5 @@ def list_systems(request: Request) -> dict[str, Any]:
     )
     return {
         "system": [{"all": True}] if system else [],
-        "links": {"next": None, "self": request.url, "previous": None},
+        "links": {"self": views.address(request)},
     }

@@ -64,6 +64,8 @@ CHANGE_PASSWORD = schemas.body(
 
 # `description` is kept beside the attributes that clients make up, as in Keystone.
 _COLUMNS = ("name", "domain_id", "default_project_id", "enabled", "password", "options", "federated")
+# What old clients send with a change and what must not be kept, let alone shown.
+_SECRETS = ("original_password",)
 
 
 def view(request: Request, row: Row, federated: list[Row] | None = None) -> Row:
@@ -135,7 +137,7 @@ def create(request: Request) -> Row:
         "created_at": clock.now(),
         "failed_logins": 0,
         "options": options,
-        "extra": views.extra_of(given, _COLUMNS),
+        "extra": views.extra_of(given, (*_COLUMNS, *_SECRETS)),
         **password_columns(request.service, given.get("password"), options),
     }
 
@@ -212,7 +214,7 @@ def update(request: Request, user_id: str) -> Row:
             values["default_project_id"] = given["default_project_id"]
         if "options" in given:
             values["options"] = merged_options(row["options"], given["options"])
-        if extra := views.extra_of(given, _COLUMNS):
+        if extra := views.extra_of(given, (*_COLUMNS, *_SECRETS)):
             values["extra"] = {**row["extra"], **extra}
         if new_password:
             compliance.remember(tx, row, service.conf)
@@ -223,7 +225,8 @@ def update(request: Request, user_id: str) -> Row:
             federated_users.replace(tx, changed, given["federated"])
         return changed, federated_users.view(tx, user_id)
 
-    return {"user": view(request, *service.database.write(unit))}
+    row, federated = service.database.write(unit)
+    return {"user": views.updated(view(request, row, federated), row)}
 
 
 def delete(request: Request, user_id: str) -> None:

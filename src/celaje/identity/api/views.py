@@ -14,6 +14,12 @@ def linked(request: Request, path: str, body: Row) -> Row:
     return body
 
 
+def address(request: Request) -> str:
+    """Of what was asked for, with its query."""
+    query = request.http.query_string
+    return f"{request.url}?{query}" if query else request.url
+
+
 def collection(
     request: Request,
     name: str,
@@ -24,7 +30,7 @@ def collection(
 ) -> Row:
     body: Row = {
         name: list(items),
-        "links": {"next": next_link, "self": request.url, "previous": None},
+        "links": {"next": next_link, "self": address(request), "previous": None},
     }
     if truncated:
         body["truncated"] = True
@@ -34,6 +40,11 @@ def collection(
 def with_extra(body: Row, row: Row) -> Row:
     """The attributes that clients made up come beside the known ones and never hide them."""
     return {**(row["extra"] or {}), **body}
+
+
+def updated(body: Row, row: Row) -> Row:
+    """As Keystone answers to a change of a user or a project: what clients made up comes twice."""
+    return {**body, "extra": row["extra"] or {}}
 
 
 def extra_of(body: Row, known: Sequence[str]) -> Row:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, false, or_, select, true, union_all
 
-from celaje.common.db import Transaction
+from celaje.common.db import Prepared, Transaction
 from celaje.identity.db.statements import tuples, values
 from celaje.identity.db.tables import ASSIGNMENTS, MEMBERSHIPS, NO_DOMAIN, PROJECTS
 
@@ -23,12 +23,16 @@ def _of_user(*conditions: Any) -> Any:
 
 _ITSELF = (_A.target == "project") & (_A.target_id == bindparam("target_id")) & (_A.inherited == false())
 # Most projects stand directly below their domain: a plain parameter is cheaper than a list of them.
-_ON_PROJECT = _of_user(or_(_ITSELF, (_A.inherited == true()) & (_A.target_id == bindparam("domain_id"))))
+_ON_PROJECT = Prepared(
+    _of_user(or_(_ITSELF, (_A.inherited == true()) & (_A.target_id == bindparam("domain_id"))))
+)
 _ON_DEEP_PROJECT = _of_user(
     or_(_ITSELF, (_A.inherited == true()) & _A.target_id.in_(bindparam("above", expanding=True)))
 )
-_ON_DOMAIN = _of_user(_A.target == "domain", _A.target_id == bindparam("target_id"), _A.inherited == false())
-_ON_SYSTEM = _of_user(_A.target == "system", _A.inherited == false())
+_ON_DOMAIN = Prepared(
+    _of_user(_A.target == "domain", _A.target_id == bindparam("target_id"), _A.inherited == false())
+)
+_ON_SYSTEM = Prepared(_of_user(_A.target == "system", _A.inherited == false()))
 _PARENT = select(PROJECTS.c.parent_id).where(PROJECTS.c.id == bindparam("id"))
 
 # Everything that somebody has, in one go: for the lists of what one can log in to.
@@ -81,21 +85,21 @@ def roles_on_project(
 def _of_users_own(tx: Transaction, user_id: str, project: dict[str, Any]) -> set[str]:
     place = {"user_id": user_id, "target_id": project["id"]}
     if project["is_domain"]:
-        return set(values(tx, _ON_PROJECT, **place, domain_id=NO_DOMAIN))
+        return set(_ON_PROJECT.column(tx, **place, domain_id=NO_DOMAIN))
     if project["parent_id"] == project["domain_id"]:
-        return set(values(tx, _ON_PROJECT, **place, domain_id=project["domain_id"]))
+        return set(_ON_PROJECT.column(tx, **place, domain_id=project["domain_id"]))
     return set(values(tx, _ON_DEEP_PROJECT, **place, above=ancestors(tx, project)))
 
 
 def roles_on_domain(tx: Transaction, user_id: str, domain_id: str, groups: tuple[str, ...] = ()) -> set[str]:
-    found = set(values(tx, _ON_DOMAIN, user_id=user_id, target_id=domain_id))
+    found = set(_ON_DOMAIN.column(tx, user_id=user_id, target_id=domain_id))
     if groups:
         found |= set(values(tx, _GROUPS_ON_DOMAIN, groups=list(groups), target_id=domain_id))
     return found
 
 
 def roles_on_system(tx: Transaction, user_id: str, groups: tuple[str, ...] = ()) -> set[str]:
-    found = set(values(tx, _ON_SYSTEM, user_id=user_id))
+    found = set(_ON_SYSTEM.column(tx, user_id=user_id))
     if groups:
         found |= set(values(tx, _GROUPS_ON_SYSTEM, groups=list(groups)))
     return found

@@ -102,8 +102,12 @@ def users_of(tx: Transaction, provider_id: str) -> list[str]:
     return values(tx, _USERS_OF, provider_id=provider_id)
 
 
+def find_mapping(tx: Transaction, mapping_id: str) -> Row | None:
+    return one(tx, _MAPPING, id=mapping_id)
+
+
 def mapping(tx: Transaction, mapping_id: str) -> Row:
-    row = one(tx, _MAPPING, id=mapping_id)
+    row = find_mapping(tx, mapping_id)
     if row is None:
         raise MappingNotFound(id=mapping_id)
     return row

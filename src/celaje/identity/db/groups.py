@@ -1,17 +1,19 @@
 """Queries of groups and who is in them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from celaje.common.db import DuplicateRow, Transaction
-from celaje.identity.db.statements import one, tuples, values
+from celaje.identity.db.statements import many, one, tuples, values
 from celaje.identity.db.tables import ASSIGNMENTS, GROUPS, MEMBERSHIPS
 from celaje.identity.errors import name_taken
 
 Row = dict[str, Any]
 
 _BY_ID = select(GROUPS).where(GROUPS.c.id == bindparam("id"))
+_BY_IDS = select(GROUPS).where(GROUPS.c.id.in_(bindparam("ids", expanding=True))).order_by(GROUPS.c.name)
 _BY_NAME = select(GROUPS).where(
     GROUPS.c.domain_id == bindparam("domain_id"), GROUPS.c.name == bindparam("name")
 )
@@ -32,6 +34,11 @@ def find(tx: Transaction, group_id: str) -> Row | None:
 
 def named(tx: Transaction, name: str, domain_id: str) -> Row | None:
     return one(tx, _BY_NAME, name=name, domain_id=domain_id)
+
+
+def by_ids(tx: Transaction, group_ids: Iterable[str]) -> list[Row]:
+    ids = sorted(group_ids)
+    return many(tx, _BY_IDS, ids=ids) if ids else []
 
 
 def create(tx: Transaction, row: Row) -> Row:

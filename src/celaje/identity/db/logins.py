@@ -4,10 +4,10 @@ statement that is built once."""
 import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from celaje.common import clock
-from celaje.common.db import Transaction
+from celaje.common.db import Prepared, Transaction
 from celaje.identity.db.tables import APPLICATION_CREDENTIALS, NO_DOMAIN, PROJECTS, USERS
 
 Row = dict[str, Any]
@@ -33,12 +33,16 @@ _USER = select(
     _DOMAINS.c.name.label("domain_name"),
     _DOMAINS.c.enabled.label("domain_enabled"),
 ).join_from(USERS, _DOMAINS, _DOMAINS.c.id == _U.domain_id)
-_USER_BY_ID = _USER.where(_U.id == bindparam("id"))
-_USER_BY_NAME_AND_DOMAIN_ID = _USER.where(_U.domain_id == bindparam("domain"), _U.name == bindparam("name"))
-_USER_BY_NAME_AND_DOMAIN_NAME = _USER.where(
-    _U.name == bindparam("name"),
-    _DOMAINS.c.domain_id == NO_DOMAIN,
-    _DOMAINS.c.name == bindparam("domain"),
+_USER_BY_ID = Prepared(_USER.where(_U.id == bindparam("id")))
+_USER_BY_NAME_AND_DOMAIN_ID = Prepared(
+    _USER.where(_U.domain_id == bindparam("domain"), _U.name == bindparam("name"))
+)
+_USER_BY_NAME_AND_DOMAIN_NAME = Prepared(
+    _USER.where(
+        _U.name == bindparam("name"),
+        _DOMAINS.c.domain_id == NO_DOMAIN,
+        _DOMAINS.c.name == bindparam("domain"),
+    )
 )
 
 _P = PROJECTS.c
@@ -53,67 +57,65 @@ _PROJECT = select(
     func.coalesce(_DOMAINS.c.name, _P.name).label("domain_name"),
     func.coalesce(_DOMAINS.c.enabled, _P.enabled).label("domain_enabled"),
 ).join_from(PROJECTS, _DOMAINS, _DOMAINS.c.id == _P.domain_id, isouter=True)
-_PROJECT_BY_ID = _PROJECT.where(_P.id == bindparam("id"))
-_PROJECT_BY_NAME_AND_DOMAIN_ID = _PROJECT.where(
-    _P.domain_id == bindparam("domain"), _P.name == bindparam("name")
+_PROJECT_BY_ID = Prepared(_PROJECT.where(_P.id == bindparam("id")))
+_PROJECT_BY_NAME_AND_DOMAIN_ID = Prepared(
+    _PROJECT.where(_P.domain_id == bindparam("domain"), _P.name == bindparam("name"))
 )
-_PROJECT_BY_NAME_AND_DOMAIN_NAME = _PROJECT.where(
-    _P.name == bindparam("name"),
-    _DOMAINS.c.domain_id == NO_DOMAIN,
-    _DOMAINS.c.name == bindparam("domain"),
+_PROJECT_BY_NAME_AND_DOMAIN_NAME = Prepared(
+    _PROJECT.where(
+        _P.name == bindparam("name"),
+        _DOMAINS.c.domain_id == NO_DOMAIN,
+        _DOMAINS.c.name == bindparam("domain"),
+    )
 )
-_DOMAIN_BY_ID = _PROJECT_BY_ID.where(_P.is_domain)
-_DOMAIN_BY_NAME = _PROJECT.where(_P.domain_id == NO_DOMAIN, _P.name == bindparam("name"), _P.is_domain)
+_DOMAIN_BY_ID = Prepared(_PROJECT.where(_P.id == bindparam("id"), _P.is_domain))
+_DOMAIN_BY_NAME = Prepared(
+    _PROJECT.where(_P.domain_id == NO_DOMAIN, _P.name == bindparam("name"), _P.is_domain)
+)
 
 _C = APPLICATION_CREDENTIALS.c
-_CREDENTIAL_BY_ID = select(APPLICATION_CREDENTIALS).where(_C.id == bindparam("id"))
-_CREDENTIAL_BY_NAME = select(APPLICATION_CREDENTIALS).where(
-    _C.user_id == bindparam("user_id"), _C.name == bindparam("name")
+_CREDENTIAL_BY_ID = Prepared(select(APPLICATION_CREDENTIALS).where(_C.id == bindparam("id")))
+_CREDENTIAL_BY_NAME = Prepared(
+    select(APPLICATION_CREDENTIALS).where(_C.user_id == bindparam("user_id"), _C.name == bindparam("name"))
 )
-
-
-def _one(tx: Transaction, statement: Select[Any], parameters: Row) -> Row | None:
-    # SQLAlchemy's mappings would cost as much again as the row itself.
-    row = tx.execute(statement, parameters).fetchone()
-    return dict(zip(row._fields, row, strict=True)) if row is not None else None
 
 
 def user(tx: Transaction, user_id: str) -> Row | None:
-    return _one(tx, _USER_BY_ID, {"id": user_id})
+    return _USER_BY_ID.one(tx, id=user_id)
 
 
 def user_by_name(
     tx: Transaction, name: str, *, domain_id: str | None = None, domain_name: str | None = None
 ) -> Row | None:
     if domain_id is not None:
-        return _one(tx, _USER_BY_NAME_AND_DOMAIN_ID, {"name": name, "domain": domain_id})
-    return _one(tx, _USER_BY_NAME_AND_DOMAIN_NAME, {"name": name, "domain": domain_name})
+        return _USER_BY_NAME_AND_DOMAIN_ID.one(tx, name=name, domain=domain_id)
+    return _USER_BY_NAME_AND_DOMAIN_NAME.one(tx, name=name, domain=domain_name)
 
 
 def project(tx: Transaction, project_id: str) -> Row | None:
-    return _one(tx, _PROJECT_BY_ID, {"id": project_id})
+    return _PROJECT_BY_ID.one(tx, id=project_id)
 
 
 def project_by_name(
     tx: Transaction, name: str, *, domain_id: str | None = None, domain_name: str | None = None
 ) -> Row | None:
     if domain_id is not None:
-        return _one(tx, _PROJECT_BY_NAME_AND_DOMAIN_ID, {"name": name, "domain": domain_id})
-    return _one(tx, _PROJECT_BY_NAME_AND_DOMAIN_NAME, {"name": name, "domain": domain_name})
+        return _PROJECT_BY_NAME_AND_DOMAIN_ID.one(tx, name=name, domain=domain_id)
+    return _PROJECT_BY_NAME_AND_DOMAIN_NAME.one(tx, name=name, domain=domain_name)
 
 
 def domain(tx: Transaction, *, domain_id: str | None = None, name: str | None = None) -> Row | None:
     if domain_id is not None:
-        return _one(tx, _DOMAIN_BY_ID, {"id": domain_id})
-    return _one(tx, _DOMAIN_BY_NAME, {"name": name})
+        return _DOMAIN_BY_ID.one(tx, id=domain_id)
+    return _DOMAIN_BY_NAME.one(tx, name=name)
 
 
 def application_credential(
     tx: Transaction, *, credential_id: str | None = None, user_id: str | None = None, name: str | None = None
 ) -> Row | None:
     if credential_id is not None:
-        return _one(tx, _CREDENTIAL_BY_ID, {"id": credential_id})
-    return _one(tx, _CREDENTIAL_BY_NAME, {"user_id": user_id, "name": name})
+        return _CREDENTIAL_BY_ID.one(tx, id=credential_id)
+    return _CREDENTIAL_BY_NAME.one(tx, user_id=user_id, name=name)
 
 
 def count_failure(tx: Transaction, user_id: str) -> None:

@@ -64,7 +64,6 @@ def check_associated(tx: Transaction, policy_id: str, where: Row) -> None:
 
 
 def dissociate(tx: Transaction, policy_id: str, where: Row) -> None:
-    check_associated(tx, policy_id, where)
     tx.execute(delete(POLICY_ASSOCIATIONS).where(*_at(where)))
 
 

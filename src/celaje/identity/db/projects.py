@@ -40,7 +40,7 @@ def get_domain(tx: Transaction, domain_id: str) -> Row:
     return row
 
 
-def list_by_ids(tx: Transaction, ids: Iterable[str], *, is_domain: bool, enabled: bool) -> list[Row]:
+def list_by_ids(tx: Transaction, ids: Iterable[str], *, is_domain: bool) -> list[Row]:
     """In the order of their names, with tags."""
     found = fetch_all(
         tx,
@@ -48,7 +48,6 @@ def list_by_ids(tx: Transaction, ids: Iterable[str], *, is_domain: bool, enabled
         .where(
             PROJECTS.c.id.in_(sorted(ids)),
             PROJECTS.c.is_domain.is_(is_domain),
-            PROJECTS.c.enabled.is_(enabled),
         )
         .order_by(PROJECTS.c.name, PROJECTS.c.id),
     )

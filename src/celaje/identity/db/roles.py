@@ -1,5 +1,6 @@
 """Queries of roles and of what they imply."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -7,11 +8,12 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from celaje.common.db import DuplicateRow, Transaction
 from celaje.identity.db.statements import many, one
 from celaje.identity.db.tables import IMPLIED_ROLES, ROLES
-from celaje.identity.errors import RoleNotFound, name_taken
+from celaje.identity.errors import RoleNotFound, Taken, name_taken
 
 Row = dict[str, Any]
 
 _BY_ID = select(ROLES).where(ROLES.c.id == bindparam("id"))
+_BY_IDS = select(ROLES).where(ROLES.c.id.in_(bindparam("ids", expanding=True)))
 _BY_NAME = select(ROLES).where(ROLES.c.name == bindparam("name"))
 _IMPLIED = (
     select(ROLES)
@@ -73,9 +75,15 @@ def all_rules(tx: Transaction) -> list[tuple[Row, list[Row]]]:
     return [(row, implied[role_id]) for role_id, row in roles.items() if role_id in implied]
 
 
+def by_ids(tx: Transaction, role_ids: Iterable[str]) -> dict[str, Row]:
+    ids = sorted(set(role_ids))
+    return {row["id"]: row for row in many(tx, _BY_IDS, ids=ids)} if ids else {}
+
+
 def add_rule(tx: Transaction, prior_role_id: str, implied_role_id: str) -> None:
-    if all(row["id"] != implied_role_id for row in implied_by(tx, prior_role_id)):
-        tx.execute(insert(IMPLIED_ROLES).values(prior_role_id=prior_role_id, implied_role_id=implied_role_id))
+    if any(row["id"] == implied_role_id for row in implied_by(tx, prior_role_id)):
+        raise Taken(kind="implied_role", what="Duplicate entry.")
+    tx.execute(insert(IMPLIED_ROLES).values(prior_role_id=prior_role_id, implied_role_id=implied_role_id))
 
 
 def remove_rule(tx: Transaction, prior_role_id: str, implied_role_id: str) -> bool:

@@ -104,6 +104,7 @@ def make(
         identity_provider_id=proof.identity_provider_id,
         protocol_id=proof.protocol_id,
         federated_groups=proof.groups,
+        thumbprint=proof.thumbprint,
     )
 
 
@@ -157,6 +158,8 @@ def view(service: Any, tx: Transaction, token: Token, about: About, with_catalog
             "identity_provider": {"id": token.identity_provider_id},
             "protocol": {"id": token.protocol_id},
         }
+    if token.thumbprint:
+        body["oauth2_credential"] = {"x5t#S256": token.thumbprint}
     if about.trust is not None:
         body["OS-TRUST:trust"] = _trust_view(about.trust)
     if token.access_token_id:
@@ -173,7 +176,8 @@ def view(service: Any, tx: Transaction, token: Token, about: About, with_catalog
             "id": row["id"],
             "name": row["name"],
         }
-        body["is_domain"] = bool(row["is_domain"])
+        if about.trust is None:
+            body["is_domain"] = bool(row["is_domain"])
     elif token.scope == "domain":
         assert row is not None
         body["domain"] = {"id": row["id"], "name": row["name"]}

@@ -47,8 +47,10 @@ def prove(service: Any, identity: Row, request: Request) -> Proof:
     # There REMOTE_USER is the identity provider's name for somebody, which the mapping reads.
     proof = None if federated else _by_web_server(service, request)
     if not names and proof is None:
-        raise Invalid("Invalid input for field identity/methods: at least one method is needed.")
+        raise LoginFailed(cause="no method")
     for name in names:
+        if not isinstance(identity.get(name), dict) and (proof is None or name != "external"):
+            raise Invalid(f"Expecting to find {name} in identity.")
         if name == "external":
             if proof is None:
                 raise LoginFailed(cause="the web server in front has shown nobody")
@@ -56,9 +58,9 @@ def prove(service: Any, identity: Row, request: Request) -> Proof:
         # A method that only the operator knows is a protocol of federation.
         method = METHODS.get(name, by_assertion) if name in service.conf.auth.methods else None
         if method is None:
-            raise MethodNotSupported(cause=f"method {name[:64]}")
-        if not isinstance(identity.get(name), dict):
-            raise Invalid(f"Expecting to find {name} in identity.")
+            raise MethodNotSupported(
+                cause=f"method {name[:64]}", shown={"identity": {"methods": service.conf.auth.methods}}
+            )
         found = method(service, identity[name], request)
         proof = found if proof is None else _together(proof, found)
     assert proof is not None
@@ -99,9 +101,10 @@ def _by_web_server(service: Any, request: Request) -> Proof | None:
 
 def by_password(service: Any, shown: Row, _: Request) -> Proof:
     named = shown.get("user")
-    if not isinstance(named, dict) or "password" not in named:
-        raise Invalid("Expecting to find password in user.")
-    user = prove_password(service, named, named["password"])
+    if not isinstance(named, dict):
+        raise Invalid("Expecting to find user in password.")
+    # No password at all is a wrong one, for which the user is looked for like for any other.
+    user = prove_password(service, named, named.get("password", ""))
     people.check_password_age(user)
     return Proof(user, ("password",))
 
@@ -187,7 +190,7 @@ def by_token(service: Any, shown: Row, _: Request) -> Proof:
 def by_application_credential(service: Any, shown: Row, _: Request) -> Proof:
     secret = shown.get("secret")
     if not isinstance(secret, str):
-        raise Invalid("Expecting to find secret in application_credential.")
+        raise LoginFailed(cause="no secret with the application credential")
     credential, user = _find_credential(service, shown)
     stored = credential["secret_hash"] if credential else None
     if not service.passwords.verify(secret, stored) or credential is None or user is None:

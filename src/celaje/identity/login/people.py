@@ -13,9 +13,9 @@ Row = dict[str, Any]
 
 def find(tx: Transaction, named: Row) -> Row | None:
     """The user of `{"id": ..}` or `{"name": .., "domain": {..}}`."""
-    if "id" in named:
-        return logins.user(tx, named["id"])
-    if "name" not in named:
+    if not named.get("name"):
+        if named.get("id"):
+            return logins.user(tx, named["id"])
         raise Invalid("Invalid input for field identity/password/user: id or name must be present.")
     domain = named.get("domain")
     if domain is None:

@@ -12,7 +12,8 @@ Row = dict[str, Any]
 class Proof:
     """`user` is a row of `db/logins.py`. `token` is the one that was shown, `credential` the application
     credential, `access` OAuth1's access token; they bound scope and expiry, as `trust_id` and `project_id`
-    do for EC2 credentials. `groups` are those that an identity provider vouches for."""
+    do for EC2 credentials. `groups` are those that an identity provider vouches for. `thumbprint` is that of
+    a client's certificate."""
 
     user: Row
     methods: tuple[str, ...]
@@ -26,3 +27,4 @@ class Proof:
     groups: tuple[str, ...] = field(default=())
     identity_provider_id: str | None = None
     protocol_id: str | None = None
+    thumbprint: str | None = None

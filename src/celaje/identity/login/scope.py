@@ -63,7 +63,7 @@ def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference) -> S
         case "domain":
             return _on_domain(tx, proof, asked["domain"], inference)
         case "system":
-            return _on_system(tx, proof, asked["system"], inference)
+            return _on_system(tx, proof, inference)
         case "OS-TRUST:trust":
             return _by_trust(tx, proof, asked["OS-TRUST:trust"], inference)
     return Scope()
@@ -115,9 +115,8 @@ def _on_domain(tx: Transaction, proof: Proof, named: Row, inference: Inference) 
     return Scope("domain", row, roles)
 
 
-def _on_system(tx: Transaction, proof: Proof, named: Row, inference: Inference) -> Scope:
-    if not named.get("all"):
-        raise Invalid("Invalid input for field scope/system: only the whole system (all) can be asked for.")
+def _on_system(tx: Transaction, proof: Proof, inference: Inference) -> Scope:
+    """There is no part of the system to ask for: whatever `system` holds, it is the whole."""
     user_id = proof.user["id"]
     roles = inference.in_token(effective.roles_on_system(tx, user_id, proof.groups))
     if not roles:
