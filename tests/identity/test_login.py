@@ -87,7 +87,6 @@ def test_refusals_read_alike(identity, name, password, scope):
         {},
         {"identity": {}},
         {"identity": {"methods": "password"}},
-        {"identity": {"methods": []}},
         {"identity": {"methods": ["password"]}},
         {"identity": {"methods": ["password"], "password": {"user": {"password": "x"}}}},
         {"identity": {"methods": ["password"], "password": {"user": {"name": 1, "password": "x"}}}},

@@ -19,6 +19,10 @@ def test_every_route_has_a_known_rule():
         "POST /v3/OS-OAUTH1/access_token",
         "POST /v3/OS-OAUTH1/request_token",
         "POST /v3/OS-OAUTH2/token",
+        # The token in the body is the right to it; metadata is for everybody.
+        "POST /v3/auth/OS-FEDERATION/saml2",
+        "POST /v3/auth/OS-FEDERATION/saml2/ecp",
+        "GET /v3/OS-FEDERATION/saml2/metadata",
         # Retired.
         "GET /v3/OS-SIMPLE-CERT/ca",
         "GET /v3/OS-SIMPLE-CERT/certificates",

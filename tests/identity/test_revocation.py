@@ -201,7 +201,7 @@ def test_events_list_is_for_services_and_admins(identity, demo):
     identity.admin.delete("/v3/auth/tokens", headers={"X-Subject-Token": demo.token}).ok(204)
     nova = identity.as_user("nova", scope="service")
     (event,) = nova.get("/v3/OS-REVOKE/events").ok()["events"]
-    assert event.keys() == {"issued_before", "audit_chain_id"}
+    assert event.keys() == {"issued_before", "audit_chain_id", "revoked_at"}
     assert nova.get("/v3/OS-REVOKE/events?since=2999-01-01T00:00:00Z").ok()["events"] == []
     assert nova.get("/v3/OS-REVOKE/events?since=soon").status == 400
     assert identity.as_user("demo", scope="demo").get("/v3/OS-REVOKE/events").status == 403

@@ -83,7 +83,7 @@ def test_pages(identity):
         pages += 1
     assert seen == [f"page{number}" for number in range(7)]
     assert pages == 3
-    assert identity.admin.get("/v3/users?marker=unknown").status == 400
+    assert identity.admin.get("/v3/users?marker=unknown").status == 404
     assert identity.admin.get("/v3/users?limit=x").status == 400
     backwards = identity.admin.get("/v3/users?name__startswith=page&sort_key=name&sort_dir=desc").ok()
     assert backwards["users"][0]["name"] == "page6"

@@ -29,7 +29,7 @@ def is_true(value: str) -> bool:
     return value != "0"
 
 
-def _boolean(name: str, value: str) -> bool:
+def boolean(name: str, value: str) -> bool:
     """A filter's value, which unlike a flag's must be a word for yes or no; none means yes."""
     word = value.strip().lower()
     if word not in ("", *_TRUE, *_FALSE):
@@ -68,7 +68,7 @@ def conditions(
     for key, value in request.query_pairs:
         name, _, comparator = key.partition("__")
         if booleans and key in booleans:
-            found.append(booleans[key].is_(_boolean(key, value)))
+            found.append(booleans[key].is_(boolean(key, value)))
         elif key in texts:
             found.append(texts[key] == value)
         elif name in texts and comparator in _INEXACT:

@@ -119,7 +119,7 @@ def delete(request: Request) -> Response:
     `cascade=false`; of another only itself, since a token names its chain's first."""
     token, _ = _subject(request)
     service = request.service
-    cascade = len(token.audit_ids) == 1 and listing.is_true(request.query.get("cascade", "true"))
+    cascade = len(token.audit_ids) == 1 and listing.boolean("cascade", request.query.get("cascade", "true"))
     field = "audit_chain_id" if cascade else "audit_id"
     service.database.write(lambda tx: service.revoking.revoke(tx, {field: token.audit_ids[0]}))
     return Response(headers={"Vary": "X-Auth-Token"})
