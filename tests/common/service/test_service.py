@@ -12,6 +12,7 @@ from celaje.common.db import DatabaseClosed, Prepared, new_metadata
 from celaje.common.fences import Fences
 from celaje.common.flow import flow, flow_tables
 from celaje.common.messaging import Messages, call, connect
+from celaje.common.messaging.inproc import InprocBus
 from celaje.common.policy import Policy
 from celaje.common.revocations import Revocations
 from celaje.common.service import Conductor, ConductorMessages, Ground, Service, service_table
@@ -292,3 +293,42 @@ def test_the_users_token_is_sealed_in_the_row_and_gone_with_the_end(jars):
     jars("worker")
     assert control.flows.wait(flow_id, 10)["state"] == "done"
     assert control.database.read(control.flows.get, flow_id)["token"] is None
+
+
+def test_every_part_learns_what_the_others_understand(jars, monkeypatch):
+    """As between processes: who has the database reads it there, the others ask a conductor."""
+    monkeypatch.setattr(InprocBus, "private", False)
+    main = jars("api", "conductor")
+    scheduler = jars("scheduler")
+    jars("worker")
+    until(lambda: set(records(main)) == {"jar-conductor", "jar-scheduler", "jar-worker"})
+
+    def report(boot, version, binary="jar-worker", topic="jar-worker", **more):
+        details = {"boot": boot, "rpc_version": version, **more}
+        main.conductor.report_service(
+            binary=binary, host="attic", topic=topic, availability_zone="nova", details=details
+        )
+
+    for part in (main, scheduler):
+        understood = part.client(WorkerMessages).fill._receivers
+        assert understood.spoken("jar-worker", anew=True) == "1.0"
+    report("new", "1.3")
+    for part in (main, scheduler):
+        understood = part.client(WorkerMessages).fill._receivers
+        assert understood.spoken("jar-worker", anew=True) == "1.0", "the oldest counts"
+        assert understood.spoken("jar-worker", "attic") == "1.3"
+    report("newer", "1.4")
+    report("older", "1.2")
+    report("newer", "1.4")
+    understood = main.client(WorkerMessages).fill._receivers
+    assert understood.spoken("jar-worker", "attic", anew=True) == "1.2", "three lives under one name"
+
+    report("c", "1.0", "jar-conductor", "jar-conductor", flows={"jar.fill": 2})
+    main._receivers().of("jar-conductor", anew=True)
+    assert sorted(map(str, main.database.read(main._conductors))) == ["{'jar.fill': 2}", "{}"]
+
+
+def test_in_one_process_nobody_looks(jars):
+    service = jars()
+    assert service.client(WorkerMessages).fill._receivers is None
+    assert service.database.read(service._conductors) == []
