@@ -99,6 +99,7 @@ class FakeCompute:
     def __init__(self) -> None:
         self.events: list[dict] = []
         self.attachments: dict[tuple[str, str], dict] = {}
+        self.servers: dict[str, dict] = {}
         self.down = False
         self.code = 200
 
@@ -111,6 +112,8 @@ class FakeCompute:
             sent = json.loads(environ["wsgi.input"].read())["events"]
             self.events += sent
             status, body = 200, {"events": [{**event, "code": self.code} for event in sent]}
+        elif path.startswith("/servers/") and path.removeprefix("/servers/") in self.servers:
+            status, body = 200, {"server": self.servers[path.removeprefix("/servers/")]}
         elif "/os-volume_attachments/" in path:
             _, _, server, _, volume = path.split("/")
             if (server, volume) in self.attachments:

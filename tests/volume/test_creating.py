@@ -170,3 +170,30 @@ def test_a_failing_deletion_can_be_tried_again(lab, volumes, settled, gone, oper
     settled(made["id"], "error_deleting")
     assert volumes.delete(f"/volumes/{made['id']}").status == 202
     gone(made["id"])
+
+
+def test_hints_that_need_a_filter_of_their_own(lab, settled):
+    lab.start(
+        enabled_backends=["fast", "slow"],
+        scheduler_default_filters=["CapacityFilter", "JsonFilter", "InstanceLocalityFilter"],
+    )
+    client, server = lab.client(), "11111111-2222-4333-8444-555555555555"
+
+    def create(**hints):
+        body = {"volume": {"size": 1}, "OS-SCH-HNT:scheduler_hints": hints}
+        return client.post("/volumes", body)
+
+    for name in ("fast", "slow"):
+        made = create(query=f'["=", "$capabilities.volume_backend_name", "{name}"]')
+        found = settled(made.body["volume"]["id"])
+        assert found["os-vol-host-attr:host"] == f"node@{name}#{name}"
+    settled(create(query='[">", "$free_capacity_gb", 1e9]').body["volume"]["id"], "error")
+    assert create(query=[">", 1, 2]).status == 400
+    assert create(local_to_instance="x").status == 400
+    assert create(local_to_instance=server).status == 400
+    lab.compute.servers[server] = {"tenant_id": client.project_id, "OS-EXT-SRV-ATTR:host": "node"}
+    settled(create(local_to_instance=server).body["volume"]["id"])
+    lab.compute.servers[server]["OS-EXT-SRV-ATTR:host"] = "elsewhere"
+    settled(create(local_to_instance=server).body["volume"]["id"], "error")
+    lab.compute.servers[server]["tenant_id"] = "somebody"
+    assert create(local_to_instance=server).status == 400

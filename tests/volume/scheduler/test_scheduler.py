@@ -57,6 +57,33 @@ def test_scopes_of_extra_specs():
     assert extra_specs.unmet({"protocols": ["iscsi", "nbd"]}, {"protocols": "nbd"}) is None
 
 
+@pytest.mark.parametrize(
+    ("query", "refusal"),
+    [
+        ('[">=", "$free_capacity_gb", 50]', None),
+        ('[">", "$free_capacity_gb", 100]', "refuses it"),
+        ('["and", ["=", "$host", "node@a#a"], ["<", "$total_capacity_gb", 101]]', None),
+        ('["or", ["=", "$capabilities.colour", "red"], ["in", "$colour", "blue", "green"]]', None),
+        ('["not", ["=", "$colour", "green"]]', "refuses it"),
+        ('[">", "$nothing", 1]', "refuses it"),
+        ("[]", None),
+        ('["like", "a", "b"]', "no operator"),
+        ("{broken", "no JSON"),
+        ('["not", ' * 100 + "1" + "]" * 100, "nested too deeply"),
+    ],
+)
+def test_queries(query, refusal):
+    found = filters.JsonFilter().refuses(pool(colour="green"), {"hints": {"query": query}})
+    assert (found is None) if refusal is None else refusal in found
+
+
+def test_next_to_a_server():
+    request = {"hints": {"instance_host": "node"}}
+    assert filters.InstanceLocalityFilter().refuses(pool(), request) is None
+    assert "is not on node" in filters.InstanceLocalityFilter().refuses(pool("other@a#a"), request)
+    assert filters.InstanceLocalityFilter().refuses(pool("other@a#a"), {"hints": {}}) is None
+
+
 class TestCapacity:
     @pytest.mark.parametrize(
         ("capabilities", "size", "fits"),

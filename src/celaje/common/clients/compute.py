@@ -51,6 +51,14 @@ class ComputeClient(RestClient):
         return dict(answer.body["snapshot"])
 
     @operation
+    def server(self, server_id: str) -> dict[str, Any] | None:
+        """The server in full, with what administrators see; None when there is none."""
+        try:
+            return dict(self.request("GET", f"/v2.1/servers/{part(server_id)}").body["server"])
+        except NotFound:
+            return None
+
+    @operation
     def volume_attachment(self, server_id: str, volume_id: str) -> dict[str, Any] | None:
         """How a server uses a volume, {"attachment_id", "volumeId", "device", ...}; None when it does not,
         or is not there."""

@@ -3,6 +3,7 @@
 The row, its quota and its flow are one transaction; the answer is made from what it wrote.
 """
 
+import re
 from typing import Any
 
 from celaje.common import clock
@@ -81,6 +82,8 @@ class _Wish:
         # GiB of the backup that it is made from.
         self.least: int | None = None
         self.hints = request.body.get("OS-SCH-HNT:scheduler_hints") or {}
+        # Asked of compute here, before the transaction begins.
+        self.instance_host = _instance_host(request, self.hints.get("local_to_instance"))
 
     def write(self, tx: Transaction) -> tuple[Row, Row]:
         request, service = self.request, self.request.service
@@ -308,12 +311,32 @@ class _Wish:
                 raise errors.InvalidInput(reason=f"The scheduler hint {hint} must name volumes.")
             rows = [volumes.get_of_project(tx, each, lookup.scope_of(self.request)) for each in ids]
             found[name] = [row["host"].partition("#")[0] for row in rows if row and row["host"]]
+        query = self.hints.get("query")
+        if query is not None:
+            if not isinstance(query, str):
+                raise errors.InvalidInput(reason="The scheduler hint query must be a string of JSON.")
+            found["query"] = query
+        if self.instance_host:
+            found["instance_host"] = self.instance_host
         return found
 
     def _image_metadata(self, origin: Row | None) -> Row | None:
         if self.image is None:
             return origin.get("image_metadata") if origin else None
         return images.metadata(self.image)
+
+
+def _instance_host(request: Request, server_id: Any) -> str | None:
+    """Where the server of the hint local_to_instance runs, if it is the caller's."""
+    if server_id is None:
+        return None
+    if not isinstance(server_id, str) or not re.fullmatch(schemas.UUID_PATTERN, server_id):
+        raise errors.InvalidInput(reason=f"Expected a uuid but received {str(server_id)[:64]}.")
+    server = request.service.ground.clients.compute.as_service().server(server_id)
+    scope = lookup.scope_of(request)
+    if server is None or scope not in (None, server.get("tenant_id")):
+        raise errors.InvalidInput(reason=f"Server {server_id} could not be found.")
+    return server.get("OS-EXT-SRV-ATTR:host")
 
 
 def _pinned(origin: Row | None, group: Row | None) -> str | None:

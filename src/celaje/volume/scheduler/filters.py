@@ -6,7 +6,7 @@ A filter answers with the reason for which it removes a pool, with its numbers, 
 from typing import Any, ClassVar
 
 from celaje.common.errors import ConfigurationError
-from celaje.volume.scheduler import extra_specs, functions
+from celaje.volume.scheduler import extra_specs, functions, json_query
 from celaje.volume.scheduler.pools import Pool
 
 Request = dict[str, Any]
@@ -113,6 +113,36 @@ class SameBackendFilter(Filter):
     def refuses(self, pool: Pool, request: Request) -> str | None:
         wanted = request.get("hints", {}).get("same_backends") or []
         return "does not hold the volume to be next to" if wanted and pool.host not in wanted else None
+
+
+class JsonFilter(Filter):
+    """Hint query: a JSON expression over the pool's numbers. One that is none refuses: it was written to."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        query = request.get("hints", {}).get("query")
+        if not query:
+            return None
+        known = {
+            **pool.capabilities,
+            "host": pool.name,
+            "allocated_capacity_gb": pool.allocated,
+            "provisioned_capacity_gb": pool.provisioned,
+            "capabilities": pool.capabilities,
+        }
+        try:
+            return None if json_query.fits(query, known) else f"the query {query} refuses it"
+        except json_query.QueryError as error:
+            return error.message
+
+
+class InstanceLocalityFilter(Filter):
+    """Hint local_to_instance: on the host of this server (found by the API)."""
+
+    def refuses(self, pool: Pool, request: Request) -> str | None:
+        wanted = request.get("hints", {}).get("instance_host")
+        if wanted and pool.host.partition("@")[0] != wanted:
+            return f"is not on {wanted}, where the server is"
+        return None
 
 
 def chosen(names: list[str]) -> list[Filter]:
