@@ -78,3 +78,20 @@ def test_a_type_s_extra_specs_choose_the_back_end(lab, settled):
     make(admin, name="nowhere", extra_specs={"volume_backend_name": "none"})
     settled(client.create(1, volume_type="nowhere")["id"], "error")
     assert "volume_backend_name must be none" in admin.get("/messages").body["messages"][0]["user_message"]
+
+
+def test_extra_specs_of_a_type_in_use_stay(lab, volumes, settled):
+    admin = lab.client("admin")
+    kind = admin.post(
+        "/types", {"volume_type": {"name": "used", "extra_specs": {"volume_backend_name": "fast"}}}
+    )
+    path = f"/types/{kind.body['volume_type']['id']}/extra_specs"
+    assert admin.post(path, {"extra_specs": {}}).status == 400
+    assert admin.post(path, {"extra_specs": {"a:b": "1"}}).status == 200
+    settled(volumes.create(1, volume_type="used")["id"])
+    for refused in (
+        admin.post(path, {"extra_specs": {"a:b": "2"}}),
+        admin.put(f"{path}/a:b", {"a:b": "2"}),
+        admin.delete(f"{path}/a:b"),
+    ):
+        assert refused.status == 400 and "currently in use" in refused.words

@@ -54,6 +54,8 @@ def test_cleanup_refuses(lab, volumes):
     wrong = admin.post("/workers/cleanup", {"resource_type": "planet"})
     assert wrong.status == 400 and "Resource type Planet not valid" in wrong.words
     assert admin.post("/workers/cleanup", {"binary": "cinder-api"}).status == 400
+    nothing = admin.post("/workers/cleanup", {"resource_id": "11111111-2222-4333-8444-555555555555"})
+    assert nothing.status == 400 and "pending cleanup" in nothing.words
     assert admin.at("3.23").post("/workers/cleanup", {}).status == 404
     assert volumes.post("/workers/cleanup", {}).status == 403
 

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from sqlalchemy import select
+
 from celaje.common import clock, context, trail
 from celaje.common.context import RequestContext
 from celaje.common.db import Database, DuplicateRow, Transaction
@@ -200,6 +202,14 @@ class Flows:
             tx.execute(change.values(deadline_at=passed, due_at=now))
             tx.after_commit(lambda: [self.nudge(flow_id) for flow_id in ids])
         return ids
+
+    def waiting_for(self, tx: Transaction, resource_id: str) -> list[str]:
+        """What the flows of a resource wait for."""
+        flows = self.tables.flows
+        found = select(flows.c.waiting_on).where(
+            flows.c.resource_id == resource_id, flows.c.finished_at.is_(None), flows.c.waiting_on.is_not(None)
+        )
+        return list(tx.execute(found).scalars())
 
     def get(self, tx: Transaction, flow_id: str) -> Row | None:
         return self.statements.flow.one(tx, row=flow_id)

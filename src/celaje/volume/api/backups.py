@@ -20,7 +20,7 @@ from celaje.volume.states import VOLUMES as VOLUME_STATES
 Row = dict[str, Any]
 
 DEFAULT_CONTAINER = "volumebackups"
-_CONTAINER = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
+_CONTAINER = {"type": ["string", "null"], "maxLength": 255}
 _NEW: dict[str, schemas.Schema] = {
     "volume_id": schemas.UUID,
     "container": _CONTAINER,

@@ -114,21 +114,36 @@ def create_from_source(request: Request) -> Row:
 
 
 def update(request: Request, group_id: str) -> Response:
+    """Since 3.6 a name or description may be made empty."""
     asked = request.body["consistencygroup"]
-    members = asked.get("add_volumes") or asked.get("remove_volumes")
-    if request.at_least(3, 6):
-        if not members and asked.get("name") is None and asked.get("description") is None:
-            raise Invalid(
-                "Must specify one or more of the following keys to update: name, description, add_volumes, "
-                "remove_volumes."
-            )
-    elif not (members or asked.get("name") or asked.get("description")):
+    if not request.at_least(3, 6):
+        return update_as_before(request, group_id)
+    if all(asked.get(key) is None for key in ("name", "description")) and not _members(asked):
+        raise Invalid(
+            "Must specify one or more of the following keys to update: name, description, add_volumes, "
+            "remove_volumes."
+        )
+    return _update(request, group_id)
+
+
+def update_as_before(request: Request, group_id: str) -> Response:
+    """PUT .../update, which no microversion changed."""
+    asked = request.body["consistencygroup"]
+    if not (asked.get("name") or asked.get("description") or _members(asked)):
         raise Invalid(
             "Name, description, add_volumes, and remove_volumes can not be all empty in the request body."
         )
+    return _update(request, group_id)
 
+
+def _members(asked: Row) -> str | None:
+    return asked.get("add_volumes") or asked.get("remove_volumes")
+
+
+def _update(request: Request, group_id: str) -> Response:
     def unit(tx: Transaction) -> None:
-        group_members.change_group(request, tx, api.find_any(request, tx, group_id), asked)
+        row = api.find_any(request, tx, group_id)
+        group_members.change_group(request, tx, row, request.body["consistencygroup"])
 
     request.service.database.write(unit)
     return Response(status=202)

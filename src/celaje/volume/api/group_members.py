@@ -22,7 +22,8 @@ def change_group(request: Request, tx: Transaction, row: Row, asked: Row) -> Non
         raise errors.InvalidVolume(
             reason=f"UUIDs {', '.join(sorted(both))} are in both add and remove volume list."
         )
-    values: Row = {key: asked[key].strip() for key in ("name", "description") if asked.get(key) is not None}
+    wanted: Row = {key: asked[key].strip() for key in ("name", "description") if asked.get(key) is not None}
+    values = {key: value for key, value in wanted.items() if value != row[key]}
     if row["status"] != "available":
         raise errors.InvalidGroup(reason="Group status must be available.")
     if not (values or added or removed):

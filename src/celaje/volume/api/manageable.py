@@ -223,10 +223,10 @@ def _page(request: Request, rows: list[Row]) -> list[Row]:
 
 def manage_snapshot(request: Request) -> Row:
     asked = request.body["snapshot"]
-    source = data_id(asked["ref"])
 
     def unit(tx: Transaction) -> Row:
         volume = lookup.volume(request, tx, asked["volume_id"])
+        source = data_id(asked["ref"])
         if volume["host"] is None or volume["status"] not in ("available", "in-use"):
             raise errors.InvalidVolume(
                 reason=f"Volume {volume['id']} must be available or in-use to have a snapshot managed, it is "

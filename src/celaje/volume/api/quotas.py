@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 _LIMITS: schemas.Schema = {"type": "object", "minProperties": 1}
 UPDATE = schemas.wrapped("quota_set", _LIMITS)
-UPDATE_CLASS = schemas.wrapped("quota_class_set", _LIMITS)
+UPDATE_CLASS = schemas.wrapped("quota_class_set", {"type": "object"})
 # What a body may hold that is no limit.
 _IGNORED = ("tenant_id", "id", "project_id")
 

@@ -307,7 +307,7 @@ _CONSISTENCY_GROUPS = [
     Route("POST", "/consistencygroups/create_from_src", "group:create", consistencygroups.create_from_source, 202, schema=consistencygroups.CREATE_FROM_SOURCE),
     Route("GET", "/consistencygroups/{group_id}", "group:get", consistencygroups.show),
     Route("PUT", "/consistencygroups/{group_id}", "group:update", consistencygroups.update, 202, schema=consistencygroups.UPDATE),
-    Route("PUT", "/consistencygroups/{group_id}/update", "group:update", consistencygroups.update, 202, schema=consistencygroups.UPDATE),
+    Route("PUT", "/consistencygroups/{group_id}/update", "group:update", consistencygroups.update_as_before, 202, schema=consistencygroups.UPDATE),
     Route("POST", "/consistencygroups/{group_id}/delete", "group:delete", consistencygroups.delete, 202, schema=consistencygroups.DELETE, optional_body=True),
     Route("GET", "/cgsnapshots", "group:get_all_group_snapshots", cgsnapshots.index),
     Route("POST", "/cgsnapshots", "group:create_group_snapshot", cgsnapshots.create, 202, schema=cgsnapshots.CREATE),

@@ -89,9 +89,7 @@ def disable(request: Request) -> Row:
 
 def disable_with_reason(request: Request) -> Row:
     reason = request.body.get("disabled_reason")
-    if not reason:
-        raise Invalid("disabled_reason is missing.")
-    row = _switch(request, disabled=True, reason=reason.strip())
+    row = _switch(request, disabled=True, reason=reason.strip() if reason else None)
     return {
         "host": row["host"],
         "service": row["binary"],
@@ -165,7 +163,10 @@ def _backend_in_body(request: Request, tx: Transaction) -> Row:
     elif bool(host) == bool(cluster):
         raise errors.InvalidInput(reason="One and only one of cluster and host must be set.")
     if cluster:
-        return clusters_api.find(tx, cluster)
+        found = clusters.get(tx, cluster)
+        if found is None:
+            raise errors.InvalidInput(reason=f"No service found with cluster={cluster}")
+        return found
     row = request.service.records.find(tx, "cinder-volume", host.partition("#")[0])
     if row is None:
         # Not the URL's resource is missing: Cinder says 400.

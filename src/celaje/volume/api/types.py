@@ -46,7 +46,7 @@ UPDATE = schemas.wrapped(
         }
     ),
 )
-CREATE_SPECS = schemas.wrapped("extra_specs", schemas.EXTRA_SPECS)
+CREATE_SPECS = schemas.wrapped("extra_specs", {**schemas.EXTRA_SPECS, "minProperties": 1})
 UPDATE_SPEC = {**schemas.EXTRA_SPECS, "minProperties": 1, "maxProperties": 1}
 _PROJECT = schemas.record({"project": {"type": "string", "minLength": 1, "maxLength": 255}}, ("project",))
 ADD_ACCESS = schemas.wrapped("addProjectAccess", _PROJECT)
@@ -241,6 +241,9 @@ def delete_spec(request: Request, type_id: str, key: str) -> Response:
 def _change_specs(request: Request, type_id: str, new: Any) -> None:
     def unit(tx: Transaction) -> None:
         row = lookup.volume_type(request, tx, type_id)
+        if volumes.with_type(tx, [type_id]):
+            # Its volumes lie where they lie because of what it said when they were placed.
+            raise Invalid("Volume Type is currently in use.")
         types.change(tx, type_id, extra_specs=new(row["extra_specs"]), updated_at=clock.now())
 
     request.service.database.write(unit)

@@ -307,7 +307,7 @@ class _Wish:
         for hint, name in (("different_host", "different_backends"), ("same_host", "same_backends")):
             ids = self.hints.get(hint) or []
             ids = [ids] if isinstance(ids, str) else ids
-            if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+            if not isinstance(ids, list) or not all(map(_is_uuid, ids)):
                 raise errors.InvalidInput(reason=f"The scheduler hint {hint} must name volumes.")
             rows = [volumes.get_of_project(tx, each, lookup.scope_of(self.request)) for each in ids]
             found[name] = [row["host"].partition("#")[0] for row in rows if row and row["host"]]
@@ -330,13 +330,17 @@ def _instance_host(request: Request, server_id: Any) -> str | None:
     """Where the server of the hint local_to_instance runs, if it is the caller's."""
     if server_id is None:
         return None
-    if not isinstance(server_id, str) or not re.fullmatch(schemas.UUID_PATTERN, server_id):
+    if not _is_uuid(server_id):
         raise errors.InvalidInput(reason=f"Expected a uuid but received {str(server_id)[:64]}.")
     server = request.service.ground.clients.compute.as_service().server(server_id)
     scope = lookup.scope_of(request)
     if server is None or scope not in (None, server.get("tenant_id")):
         raise errors.InvalidInput(reason=f"Server {server_id} could not be found.")
     return server.get("OS-EXT-SRV-ATTR:host")
+
+
+def _is_uuid(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(schemas.UUID_PATTERN, value) is not None
 
 
 def _pinned(origin: Row | None, group: Row | None) -> str | None:

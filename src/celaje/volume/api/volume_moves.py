@@ -109,12 +109,7 @@ def retype(request: Request, volume_id: str) -> Response:
     def unit(tx: Transaction) -> None:
         row = lookup.volume(request, tx, volume_id)
         old = types.get(tx, row["volume_type_id"])
-        try:
-            new = lookup.volume_type_by_name_or_id(request, tx, asked["new_type"])
-        except errors.VolumeTypeNotFoundByName:
-            raise errors.InvalidInput(
-                reason=f"Invalid volume_type passed: {asked['new_type'][:255]}."
-            ) from None
+        new = lookup.volume_type_by_name_or_id(request, tx, asked["new_type"])
         assert old is not None
         multiattach = _check_retype(request, tx, row, new)
         request.service.quotas.check_type(tx, row["project_id"], new, row["size"])

@@ -41,6 +41,10 @@ def cleanup(request: Request) -> Row:
 
     def unit(tx: Transaction) -> Row:
         everyone = records.list(tx)
+        wanted = asked.get("resource_id")
+        located = {"host", "cluster_name", "service_id"} & asked.keys()
+        if wanted and not located and not flows.waiting_for(tx, wanted):
+            raise errors.InvalidInput(reason=f"There is no resource with UUID {wanted} pending cleanup.")
         meant = [row for row in everyone if _is_meant(request, row, asked)]
         able = any(row["binary"] == "cinder-conductor" and records.is_up(row) for row in everyone)
         for row in meant if able else ():

@@ -1,6 +1,6 @@
 """The language of the scheduler hint `query`: a JSON list, an operator and what it is applied to.
 
-`["and", [">=", "$free_capacity_gb", 100], ["=", "$capabilities.vendor_name", "Celaje"]]`. JsonFilter calls it.
+`["and", [">=", "$free_capacity_gb", 100], ["=", "$capabilities.vendor_name", "Celaje"]]`. For JsonFilter.
 Source: Cinder's administration guide, "Scheduler", JsonFilter.
 """
 
