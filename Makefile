@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test test-servers test-databases test-cluster lint bench docs clean
+.PHONY: up test test-servers test-databases test-cluster test-ceph lint bench docs clean
 
 $(VENV)/run.stamp: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -29,7 +29,7 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not servers and not cluster" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not servers and not cluster and not ceph" $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
@@ -40,6 +40,11 @@ lint: $(VENV)/dev.stamp
 test-servers: $(VENV)/dev.stamp
 	@tests/install.sh servers
 	$(BIN)/pytest -m servers $(ARGS)
+
+# A Ceph cluster of one node, started by the tests: the rbd driver and store, and guests on them.
+test-ceph: $(VENV)/dev.stamp
+	@tests/install.sh ceph
+	$(BIN)/pytest -m ceph $(ARGS)
 
 # Two of everything behind HAProxy, on RabbitMQ and PostgreSQL; CELAJE_TEST_DATABASE=mariadb on MariaDB,
 # CELAJE_TEST_TRANSPORT=zmq without a broker.
@@ -53,8 +58,8 @@ IN_PROCESS := tests/common tests/identity tests/placement tests/image tests/netw
 
 test-databases: $(VENV)/dev.stamp
 	@tests/install.sh servers
-	CELAJE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest and not cluster" $(IN_PROCESS) $(ARGS)
-	CELAJE_TEST_DATABASE=mariadb $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest and not cluster" $(IN_PROCESS) $(ARGS)
+	CELAJE_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest and not cluster and not ceph" $(IN_PROCESS) $(ARGS)
+	CELAJE_TEST_DATABASE=mariadb $(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not guest and not cluster and not ceph" $(IN_PROCESS) $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/pytest tests/bench tests/cluster/test_figures.py -m bench -s -q $(ARGS)

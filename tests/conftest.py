@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import LabCloud
+from tests.servers.ceph import CephCluster
 
 
 @pytest.fixture
@@ -21,6 +22,17 @@ def shared_cloud(tmp_path_factory):
     cloud = LabCloud.at(tmp_path_factory.mktemp("cloud") / "state").begin()
     yield cloud
     cloud.stop(grace=5)
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory):
+    """A Ceph cluster of one node, for all tests of the run."""
+    cluster = CephCluster(tmp_path_factory.mktemp("ceph"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 TESTS = Path(__file__).parent

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs Debian's packages that the tests need, unless they are there; with `servers` also the database
-# servers and the broker. Needs root only when some are missing.
+# servers and the broker, with `ceph` Ceph. Needs root only when some are missing.
 set -eu
 needed="qemu-system-x86 qemu-utils qemu-block-extra tgt kmod e2fsprogs binutils grub-common grub-pc-bin genisoimage haproxy"
 case "${1:-}" in
     servers | cluster) needed="$needed postgresql mariadb-server rabbitmq-server" ;;
+    ceph) needed="$needed ceph-mon ceph-mgr ceph-osd ceph-common qemu-block-extra" ;;
 esac
 missing=""
 for package in $needed; do

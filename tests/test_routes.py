@@ -27,7 +27,7 @@ def error_words(service, answer):
     if service == "identity":
         assert set(body["error"]) >= {"code", "message", "title"}
         return body["error"]["message"]
-    if answer.status == 401:
+    if answer.status == 401 and service != "image":
         return body["error"]["message"]
     if service in ("compute", "volume"):
         ((_, fault),) = body.items()

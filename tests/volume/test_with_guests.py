@@ -81,29 +81,28 @@ class Shell:
 
 
 class World:
-    """The cloud, and what a user does in it."""
+    """The cloud, and what a user does in it. `backends`: drivers by name; `more`: options by service."""
 
-    def __init__(self, state):
+    def __init__(self, state, backends=None, more=None):
         self._shells = {}
-        self.cloud = Cloud(
-            state,
-            overrides={
-                "compute": {(None, "compute_driver"): "qemu"},
-                "volume": {
-                    (None, "quota_volumes"): 100,
-                    (None, "enabled_backends"): ["near", "far", "over"],
-                    ("near", "volume_driver"): "file",
-                    ("far", "volume_driver"): "nbd",
-                    ("over", "volume_driver"): "iscsi",
-                },
-                "network": {(None, "network_driver"): "user"},
+        backends = backends or {"near": "file", "far": "nbd", "over": "iscsi"}
+        overrides = {
+            "compute": {(None, "compute_driver"): "qemu"},
+            "volume": {
+                (None, "quota_volumes"): 100,
+                (None, "enabled_backends"): list(backends),
+                **{(name, "volume_driver"): driver for name, driver in backends.items()},
             },
-        )
+            "network": {(None, "network_driver"): "user"},
+        }
+        for service, options in (more or {}).items():
+            overrides.setdefault(service, {}).update(options)
+        self.cloud = Cloud(state, overrides=overrides)
         self.cloud.start()
         Seeds(self.cloud).sow()
         self.login()
         for name, specs in (
-            *((name, {"volume_backend_name": name}) for name in ("near", "far", "over")),
+            *((name, {"volume_backend_name": name}) for name in backends),
             ("any", {}),
         ):
             self.volume.post("/v3/types", {"volume_type": {"name": name, "extra_specs": specs}}).ok()
@@ -144,8 +143,9 @@ class World:
         workers = self.cloud.running["volume"].workers
         self.cloud.stop(grace=5)
         driver.cleanup_host(stop_guests=True)
-        for name in ("far", "over"):
-            workers[name].driver.daemon.kill()
+        for worker in workers.values():
+            if hasattr(worker.driver, "daemon"):
+                worker.driver.daemon.kill()
 
     def server(self, name):
         body = {

@@ -60,6 +60,14 @@ OPTIONS = {
         ),
         cfg.StrOpt("my_ip", default="127.0.0.1", help="Address of this host that others reach it by."),
     ],
+    "ceph": [
+        cfg.StrOpt(
+            "keyring",
+            default="/etc/ceph/ceph.client.{user}.keyring",
+            help="Where this host has the key of the Ceph user that an attached volume of an rbd back end "
+            "names; {user} stands for it.",
+        ),
+    ],
     "quota": [
         cfg.IntOpt("instances", default=10, min=-1, help="Servers of a project; -1: no limit."),
         cfg.IntOpt("cores", default=20, min=-1, help="VCPUs of a project."),

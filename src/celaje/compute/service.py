@@ -115,7 +115,9 @@ class ComputeService(Service):
         from celaje.compute.drivers.qemu.driver import QemuDriver
 
         name = self.ground.host
-        driver = QemuDriver(self.ground.state / "qemu", node=name, my_ip=self.conf.my_ip)
+        driver = QemuDriver(
+            self.ground.state / "qemu", node=name, my_ip=self.conf.my_ip, ceph_keyring=self.conf.ceph.keyring
+        )
         return driver, {name: driver.nodes()}
 
     def _image_locator(self, driver: Any) -> Callable[[dict[str, Any]], ImageSource]:

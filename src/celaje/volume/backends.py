@@ -16,6 +16,7 @@ NAMES = {
     "file": "celaje.volume.drivers.file.FileDriver",
     "nbd": "celaje.volume.drivers.nbd.NbdDriver",
     "iscsi": "celaje.volume.drivers.iscsi.IscsiDriver",
+    "rbd": "celaje.volume.drivers.rbd.RbdDriver",
     "fake": "celaje.volume.drivers.fake.FakeDriver",
 }
 # What a cloud has that names no back end.
@@ -31,6 +32,8 @@ def open_driver(conf: Configuration, section: str, state: Path) -> tuple[VolumeD
     cls, options = declared(conf, section)
     if "volumes_dir" in options and not options.volumes_dir:
         conf.set(section, "volumes_dir", str(state / "volumes" / section))
+    if "image_conversion_dir" in options and not options.image_conversion_dir:
+        conf.set(section, "image_conversion_dir", str(state / "conversion" / section))
     driver = cls(options, backend=section, host=options.backend_host or conf.host)
     driver.check_for_setup_error()
     return driver, options

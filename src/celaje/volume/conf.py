@@ -11,7 +11,7 @@ BACKEND_OPTIONS = [
     cfg.StrOpt(
         "volume_driver",
         default="file",
-        help="What drives this back end: file, nbd, iscsi, fake, or the dotted path of a driver class.",
+        help="What drives this back end: file, nbd, iscsi, rbd, fake, or the dotted path of a driver class.",
     ),
     cfg.StrOpt(
         "backend_host",

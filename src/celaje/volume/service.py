@@ -114,6 +114,7 @@ class VolumeService(Service):
             availability_zone=zone,
             fetch_passphrase=self.client(VolumeConductorMessages).passphrase,
             fetch_image=self._fetch_image,
+            find_image=self._find_image,
             send_image=self._send_image,
             send_report=self.client(VolumeSchedulerMessages).update_capabilities,
             fences=fences(self.conf.coordination.backend_url, host),
@@ -145,6 +146,12 @@ class VolumeService(Service):
         image = client.show(image_id)
         path = self._images.fetch(client, image)
         return {"id": image["id"], "disk_format": image["disk_format"], "path": str(path)}
+
+    def _find_image(self, image_id: str) -> dict[str, Any]:
+        client = self.ground.clients.image.as_service()
+        image = client.show(image_id)
+        locations = client.locations(image_id)
+        return {"id": image["id"], "disk_format": image["disk_format"], "locations": locations}
 
     def _send_image(self, image: dict[str, Any], write: Callable[[str], None]) -> None:
         """What `write` puts into a file of this node goes to an image that was registered for it."""

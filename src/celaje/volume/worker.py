@@ -24,7 +24,8 @@ Row = dict[str, Any]
 
 class Worker(LogLevels):
     """`fetch_passphrase(key_id=)` asks a conductor what opens an encrypted volume. `fetch_image(image_id)`
-    gives the image's local file as drivers want it: {"id", "disk_format", "path"}; `send_image(image, write)`
+    gives the image's local file as drivers want it: {"id", "disk_format", "path"}; `find_image(image_id)`
+    only where it lies: {"id", "disk_format", "locations"}; `send_image(image, write)`
     has `write(path)` make a file and sends it to the image {"id", "disk_format"}. `send_report(host, zone,
     capabilities)` tells the schedulers. `fences`: those that it shares with the back end's other workers.
     `archive`: where its backups go."""
@@ -37,6 +38,7 @@ class Worker(LogLevels):
         availability_zone: str,
         fetch_passphrase: Callable[..., str],
         fetch_image: Callable[[str], Row],
+        find_image: Callable[[str], Row],
         send_image: Callable[[Row, Callable[[str], None]], None],
         send_report: Callable[..., None],
         archive: Archive,
@@ -49,6 +51,7 @@ class Worker(LogLevels):
         self.availability_zone = availability_zone
         self._fetch_passphrase = fetch_passphrase
         self._fetch_image = fetch_image
+        self._find_image = find_image
         self._send_image = send_image
         self._send_report = send_report
         self._fences = fences or Fences()
@@ -60,6 +63,11 @@ class Worker(LogLevels):
 
     def create_volume_from_image(self, volume: Row, image: Row) -> Row:
         with self._fences.step(volume["id"]):
+            plain = not volume.get("encryption") and not image.get("encryption")
+            if plain and self._driver.clones_images:
+                kept = self._driver.clone_image(volume, self._find_image(image["id"]))
+                if kept is not None:
+                    return kept
             found = {**self._fetch_image(image["id"]), "encryption": image.get("encryption")}
             return self._driver.create_volume_from_image(self._with_key(volume), self._with_key(found))
 

@@ -102,8 +102,49 @@ def test_bad_volume_paths_are_refused(data, words):
 
 
 def test_unknown_connections_are_refused():
-    with pytest.raises(UnsupportedConnection, match="'rbd'"):
-        volumes.source_of({"driver_volume_type": "rbd", "data": {}})
+    with pytest.raises(UnsupportedConnection, match="'iscsi'"):
+        volumes.source_of({"driver_volume_type": "iscsi", "data": {}})
+
+
+CEPH = {
+    "name": "volumes/volume-1",
+    "hosts": ["192.0.2.1"],
+    "ports": ["6789"],
+    "auth_enabled": True,
+    "auth_username": "cinder",
+}
+
+
+def test_a_volume_of_a_ceph_cluster(tmp_path):
+    ring = tmp_path / "ceph.client.cinder.keyring"
+    ring.write_text("[client.other]\n\tkey = b3RoZXI=\n[client.cinder]\n\tkey = a2V5\n\tcaps mon = x\n")
+    where = str(tmp_path / "ceph.client.{user}.keyring")
+    source = volumes.source_of({"driver_volume_type": "rbd", "data": CEPH}, where)
+    assert source.secrets == {"cephx": "a2V5"} and "a2V5" not in str(source.kept)
+    disk = domain.Disk(device="vdb", slot=1, volume="1", **source.kept)
+    volumes.keep_secrets(tmp_path, "1", source)
+    (secret,) = volumes.objects(disk, tmp_path)
+    node = volumes.node(disk)["file"]
+    assert Path(secret["file"]).read_text() == "a2V5" and secret["id"] == node["key-secret"]
+    assert (node["pool"], node["image"], node["user"]) == ("volumes", "volume-1", "cinder")
+    assert node["server"] == [{"host": "192.0.2.1", "port": "6789"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": "volumes"}, "POOL/IMAGE"),
+        ({"name": "a/b/c"}, "POOL/IMAGE"),
+        ({"name": "a/b@c"}, "POOL/IMAGE"),
+        ({"hosts": []}, "no monitors"),
+        ({"ports": []}, "no monitors"),
+        ({"auth_username": "../../root"}, "not a name"),
+        ({"auth_username": "nobody"}, "cannot be read"),
+    ],
+)
+def test_bad_connections_to_ceph_are_refused(tmp_path, change, words):
+    with pytest.raises(DriverError, match=words):
+        volumes.source_of({"driver_volume_type": "rbd", "data": CEPH | change}, f"{tmp_path}/{{user}}")
 
 
 def test_port_becomes_a_private_net_with_its_own_address():

@@ -9,6 +9,7 @@ from celaje.volume.drivers.fake_state import FakeBackendState
 from celaje.volume.drivers.file import FileDriver
 from celaje.volume.drivers.iscsi import IscsiDriver
 from celaje.volume.drivers.nbd import NbdDriver
+from celaje.volume.drivers.rbd import RbdDriver
 
 HAS_STORAGE_DAEMON = processes.find("qemu-storage-daemon") is not None
 HAS_QEMU_IMG = processes.find("qemu-img") is not None
@@ -89,12 +90,32 @@ def make_fake_driver():
     return _make_fake_driver
 
 
-@pytest.fixture(params=["fake", "fake-kept", "file-qcow2", "file-raw", "nbd", "iscsi"])
+@pytest.fixture
+def make_rbd_driver(ceph, tmp_path):
+    """Each in a pool of its own."""
+    pool = ceph.new_pool()
+
+    def make(**overrides):
+        given = {"rbd_pool": pool, "rbd_user": "cinder", "rbd_ceph_conf": str(ceph.conf), **overrides}
+        options = _configure(RbdDriver, image_conversion_dir=str(tmp_path / "conversion"), **given)
+        driver = RbdDriver(options, backend="fast", host="node-1")
+        driver.check_for_setup_error()
+        return driver
+
+    return make
+
+
+@pytest.fixture(
+    params=[
+        "fake", "fake-kept", "file-qcow2", "file-raw", "nbd", "iscsi",
+        pytest.param("rbd", marks=pytest.mark.ceph),
+    ]
+)  # fmt: skip
 def start(request, tmp_path):
     """A function that starts the worker's driver; what it starts later finds what was there before."""
     if request.param == "file-qcow2" and not HAS_QEMU_IMG:
         pytest.skip("qemu-img is not installed")
-    if request.param in ("nbd", "iscsi"):
+    if request.param in ("nbd", "iscsi", "rbd"):
         return request.getfixturevalue(f"make_{request.param}_driver")
     state = FakeBackendState()
     return {

@@ -11,7 +11,7 @@ from typing import Any
 
 from celaje.cli.chain import client, haproxy
 from celaje.cli.chain.handlers import Handling, handling
-from celaje.cli.chain.operations import NAMES, NESTED, Operation
+from celaje.cli.chain.operations import DRIVERS, NAMES, NESTED, Operation
 from celaje.cli.chain.outline import Step, outline
 from celaje.cli.configured import Configured
 
@@ -168,7 +168,8 @@ class Builder:
             self._bound(link, service, group or None, key)
         elif step.timeout is not None:
             link.seconds, link.origin = float(step.timeout), "the message's own"
-        for option in operation.driver.get(step.name, ()) if operation else ():
+        special = operation.driver.get(step.name, ()) if operation else ()
+        for option in (*DRIVERS.get(step.target, ()), *special):
             link.inner += self._driver(service, option, message)
         link.inner += [
             Link("driver", who, f"waits for {what}", seconds, "", "the driver's own")
@@ -195,7 +196,7 @@ class Builder:
         return [
             self._bound(Link("driver", f"back end {name}", f"its command for {message}"), service, name, key)
             for name, backend in conf.backends.items()
-            if key in backend
+            if key in backend and backend[key] >= 0  # negative: the program's own default
         ]
 
     def _rest(self, service: str, step: Step, operation: Operation | None) -> Link:

@@ -37,6 +37,9 @@ NESTED: dict[str, dict[str, Any]] = {
     },
 }
 
+# Options of a back end that bound every command of its driver, by the worker's topic.
+DRIVERS = {"volume-worker": ("rados_connect_timeout",)}
+
 OPERATIONS = {
     "attach": Operation(
         title="attach a volume to a server",

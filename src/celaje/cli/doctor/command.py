@@ -35,6 +35,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "volume keys": (safety.volume_keys, "encrypted volumes can be opened"),
     "guests": (machine.guests, "this machine can run what compute_driver asks for"),
     "volume tools": (machine.back_ends, "back ends have the programs that they need"),
+    "image stores": (machine.image_stores, "stores have the programs that they need"),
     "room": (machine.room, "there is room on the disks"),
 }
 _ORDER = (ERROR, WARNING, NOTE)

@@ -1,11 +1,13 @@
 """Checks of this machine: what the drivers in use need of it, and room on its disks."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from celaje.cli.doctor.examination import ERROR, WARNING, Examination, Finding
+from celaje.image.stores.opening import OPTIONS as STORE_OPTIONS
 
 _GIB = 1 << 30
 # What offers a back end's volumes to hosts: its program and Debian's package.
@@ -46,6 +48,10 @@ def back_ends(exam: Examination) -> Iterator[Finding]:
     for name, backend in conf.backends.items() if conf is not None else ():
         where = exam.where("volume", name, "volume_driver")
         driver = backend.volume_driver
+        if driver == "rbd":
+            yield from _ceph(
+                f"The back end {name}", backend.rbd_ceph_conf, where, ("rbd", "ceph", "qemu-img")
+            )
         if driver not in ("file", "nbd", "iscsi"):
             continue
         if shutil.which("qemu-img") is None:
@@ -65,6 +71,39 @@ def back_ends(exam: Examination) -> Iterator[Finding]:
                 "Its worker does not start.",
                 f"apt-get install {package}",
             )
+
+
+def image_stores(exam: Examination) -> Iterator[Finding]:
+    """Ceph's programs, where images are kept in it."""
+    conf = exam.confs.get("image")
+    enabled = (conf.glance_store.enabled_backends or conf.enabled_backends) if conf is not None else {}
+    for name, kind in enabled.items():
+        if conf is not None and kind == "rbd":
+            file = conf.backend(name, STORE_OPTIONS[kind]).rbd_store_ceph_conf
+            where = exam.where("image", name, "rbd_store_ceph_conf")
+            yield from _ceph(f"The store {name}", file, where, ("rbd", "ceph"))
+
+
+def _ceph(what: str, file: str, where: str, programs: tuple[str, ...]) -> Iterator[Finding]:
+    """Whether the cluster answers is asked by the service when it starts, with its own patience."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        yield Finding(
+            ERROR,
+            f"{what} needs {', '.join(missing)}, not installed here.",
+            where,
+            "Its service does not start.",
+            "apt-get install ceph-common qemu-utils qemu-block-extra",
+        )
+    path = Path(file or "/etc/ceph/ceph.conf")
+    if not os.access(path, os.R_OK):
+        yield Finding(
+            ERROR,
+            f"{what} reads {path}, which is not there or not readable.",
+            where,
+            "Its service does not find the Ceph cluster.",
+            "Copy ceph.conf and the user's keyring from the cluster.",
+        )
 
 
 def room(exam: Examination) -> Iterator[Finding]:

@@ -15,10 +15,11 @@ from oslo_config import cfg
 
 from celaje.common.conf import Configuration
 from celaje.common.errors import CelajeError, ConfigurationError, Unavailable
-from celaje.image.stores import file
+from celaje.image.stores import file, rbd
 from celaje.image.stores.base import Reading, Store
 from celaje.image.stores.file import FileStore
 from celaje.image.stores.http import HttpStore
+from celaje.image.stores.rbd import RbdStore
 from celaje.image.web import Web
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,11 @@ _COMMON = [
     cfg.IntOpt("weight", default=0, help="Of several stores that hold an image, the greatest is read."),
 ]
 #: Options of a store's own section, by its kind.
-OPTIONS: dict[str, list[cfg.Opt]] = {"file": [*file.OPTIONS, *_COMMON], "http": _COMMON}
+OPTIONS: dict[str, list[cfg.Opt]] = {
+    "file": [*file.OPTIONS, *_COMMON],
+    "http": _COMMON,
+    "rbd": [*rbd.OPTIONS, *_COMMON],
+}
 
 
 def store_options() -> list[cfg.Opt]:
@@ -144,7 +149,7 @@ def open_stores(conf: Configuration, state: Path, web: Web) -> Stores:
         if name in _RESERVED or not name.replace("-", "").replace("_", "").isalnum():
             raise ConfigurationError(f"enabled_backends: a store cannot be named {name}.")
         section = conf.backend(name, OPTIONS[kind])
-        if kind == "file" and section.filesystem_store_datadir:
+        if kind == "rbd" or (kind == "file" and section.filesystem_store_datadir):
             own = False
         store = open_kind(section, name, state, web)
         store.description, store.weight = section.store_description, section.weight
@@ -176,4 +181,8 @@ def _http(section: Any, name: str, state: Path, web: Web) -> Store:
     return HttpStore(web, name=name)
 
 
-_OPENERS: dict[str, Callable[[Any, str, Path, Web], Store]] = {"file": _file, "http": _http}
+def _rbd(section: Any, name: str, state: Path, web: Web) -> Store:
+    return RbdStore(section, name=name)
+
+
+_OPENERS: dict[str, Callable[[Any, str, Path, Web], Store]] = {"file": _file, "http": _http, "rbd": _rbd}

@@ -130,6 +130,8 @@ class VolumeDriver:
     encrypts: ClassVar[bool] = False
     #: `create_snapshot` of several attached volumes, one after the other, is of one moment.
     copies_groups_attached: ClassVar[bool] = False
+    #: Where an image's data lies is asked for before it is fetched: `clone_image` may need no transfer.
+    clones_images: ClassVar[bool] = False
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         """configuration: the option group where `options` are registered. backend: its name (the part
@@ -166,6 +168,11 @@ class VolumeDriver:
         """A volume with the image's content, independent of the image. ImageDoesNotFit, UnsafeImage,
         FormatMismatch (celaje.common.disk_format), BackendFull."""
         raise NotImplementedError
+
+    def clone_image(self, volume: Volume, image: Image) -> dict[str, Any] | None:
+        """The same without a transfer, where the image's data lies at this back end already; None: it does
+        not. image: {"id", "disk_format", "locations" as the image service tells them to services}."""
+        return None
 
     def create_volume_from_snapshot(self, volume: Volume, snapshot: Snapshot) -> dict[str, Any]:
         """A volume with the snapshot's content, at least as large. SnapshotMissing, VolumeWouldShrink."""

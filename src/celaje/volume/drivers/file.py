@@ -221,7 +221,7 @@ class FileDriver(base.VolumeDriver):
     def copy_volume_to_image(self, volume: base.Volume, path: str, disk_format: str) -> None:
         identifier = base.data_id(volume)
         source = self._existing(identifier)
-        form = _qemu_target(disk_format)
+        form = image_source.qemu_target(disk_format)
         target = Path(path).absolute()
         with (
             self._told_as_full(),
@@ -451,12 +451,6 @@ def virtual_size(path: Path, form: str | None = None) -> int:
     if inspection.format != "qcow2" or inspection.virtual_size is None:
         raise errors.DriverError(f"{path} is damaged: it has no qcow2 header.")
     return inspection.virtual_size
-
-
-def _qemu_target(form: str) -> str:
-    if form not in {"raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx"}:
-        raise errors.NotImplementedHere(f"A volume cannot be made into an image of format {form}.")
-    return disk_format.qemu_format(form)
 
 
 def _safe(path: Path) -> str:

@@ -1,6 +1,6 @@
-"""An image as the source of a volume: what must hold before a driver reads it. Called by drivers."""
+"""Images as sources of volumes and volumes as sources of images: what must hold first. Called by drivers."""
 
-from celaje.common import disk_format
+from celaje.common import disk_format, errors
 from celaje.volume.drivers import base
 
 
@@ -18,3 +18,10 @@ def inspected(volume: base.Volume, image: base.Image) -> disk_format.Inspection:
     if size > volume["size"] * base.GIB:
         raise base.ImageDoesNotFit(image_size=-(-size // base.GIB), size=volume["size"])
     return inspection
+
+
+def qemu_target(form: str) -> str:
+    """QEMU's name of a Glance disk_format that a volume can be made into."""
+    if form not in {"raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx"}:
+        raise errors.NotImplementedHere(f"A volume cannot be made into an image of format {form}.")
+    return disk_format.qemu_format(form)

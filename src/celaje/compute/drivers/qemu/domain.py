@@ -25,7 +25,7 @@ NAME_LIMIT = 20  # of a virtio disk's serial
 @dataclass
 class Disk:
     """`volume`: the volume's id; None for a disk of the server's own. `slot`: number of its PCIe port. `nbd`,
-    `iscsi`, `luks`: see volumes.Source."""
+    `iscsi`, `rbd`, `luks`: see volumes.Source."""
 
     path: str
     format: str
@@ -36,7 +36,13 @@ class Disk:
     boot: bool = False
     nbd: dict[str, Any] | None = None
     iscsi: dict[str, Any] | None = None
+    rbd: dict[str, Any] | None = None
     luks: bool = False
+
+    @property
+    def remote(self) -> bool:
+        """Its back end changes its size, not this host."""
+        return not self.path
 
     @property
     def node(self) -> str:

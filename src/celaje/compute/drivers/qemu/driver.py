@@ -32,7 +32,7 @@ from celaje.compute.drivers.base import (
     free_device,
     volume_id,
 )
-from celaje.compute.drivers.qemu import block_copy, disks, domain, hotplug, network, volumes
+from celaje.compute.drivers.qemu import block_copy, ceph, disks, domain, hotplug, network, volumes
 from celaje.compute.drivers.qemu import host as machine
 from celaje.compute.drivers.qemu.config_drive import write_config_drive
 from celaje.compute.drivers.qemu.domain import CONSOLE, Disk, Domain, Nic
@@ -73,12 +73,14 @@ class QemuDriver(ComputeDriver):
         hotplug_ports: int = 8,
         max_tcg_vcpus: int = 1,
         accelerator: str | None = None,
+        ceph_keyring: str = ceph.KEYRING,
     ):
         self.state = state.resolve()
         self.node = node or socket.gethostname()
         self.my_ip = my_ip
         self.hotplug_ports = hotplug_ports
         self.accelerator = accelerator
+        self._ceph_keyring = ceph_keyring
         self.findings = Findings()
         self.host = Host(max_tcg_vcpus=max_tcg_vcpus)
         self._locks: dict[str, threading.RLock] = {}
@@ -153,7 +155,7 @@ class QemuDriver(ComputeDriver):
                 self._build_disks(built, image, folder)
                 for item in block_device_info:
                     info = item["connection_info"]
-                    volumes.keep_secrets(folder, volume_id(info), volumes.source_of(info))
+                    volumes.keep_secrets(folder, volume_id(info), self._source(info))
                 if config_drive is not None:
                     write_config_drive(folder / "config.iso", config_drive)
                     built.config_drive = True
@@ -161,6 +163,9 @@ class QemuDriver(ComputeDriver):
                 guest = Guest(self.host, folder, built)
             if not guest.domain.saved:
                 guest.start()
+
+    def _source(self, connection_info: ConnectionInfo) -> volumes.Source:
+        return volumes.source_of(connection_info, self._ceph_keyring)
 
     def _design(
         self,
@@ -186,14 +191,14 @@ class QemuDriver(ComputeDriver):
             raise ImageRefused(image=None, reason="neither an image nor a volume with boot_index 0")
         else:
             volume = volume_id(root["connection_info"])
-            add(volume=volume, boot=True, **volumes.source_of(root["connection_info"]).kept)
+            add(volume=volume, boot=True, **self._source(root["connection_info"]).kept)
             del given[volume]
         if flavor["ephemeral_gb"]:
             add(str(folder / "ephemeral.qcow2"), "qcow2")
         if flavor["swap"]:
             add(str(folder / "swap.raw"), "raw")
         for volume, item in given.items():
-            add(volume=volume, **volumes.source_of(item["connection_info"]).kept)
+            add(volume=volume, **self._source(item["connection_info"]).kept)
         for port in network_info:
             network.netdev_of(port)
             built.nics.append(Nic(dict(port), built.free_slot()))
@@ -306,7 +311,7 @@ class QemuDriver(ComputeDriver):
         serial: str | None = None,
     ) -> str:
         # `device` is a wish that a guest's kernel does not hear: it takes the first free letter.
-        source = volumes.source_of(connection_info)
+        source = self._source(connection_info)
         with self._guest(server) as guest:
             return hotplug.plug_volume(guest, serial or volume_id(connection_info), source)
 

@@ -119,7 +119,7 @@ def plugged(guest: Guest, volume: str) -> Disk:
 def extend_volume(guest: Guest, volume: str, size: int) -> None:
     disk = plugged(guest, volume)
     if guest.require("have a volume extended", *PLUGGABLE) == PowerState.SHUTDOWN:
-        if disk.path:
+        if not disk.remote:
             disks.grow(disk.path, disk.format, size)
         return
     with guest.qmp() as qmp:
@@ -127,7 +127,7 @@ def extend_volume(guest: Guest, volume: str, size: int) -> None:
             _reopen(qmp, disk)
         payload = _payload(qmp, disk, size)
         # The node over a new export has its size already, and the guest is told only by a resize.
-        if disk.nbd or nodes_of(qmp)[disk.node]["image"]["virtual-size"] < payload:
+        if disk.nbd or disk.rbd or nodes_of(qmp)[disk.node]["image"]["virtual-size"] < payload:
             qmp.execute("block_resize", {"node-name": disk.node, "size": payload}, timeout=BLOCK_TIMEOUT)
 
 

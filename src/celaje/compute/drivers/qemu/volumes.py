@@ -1,8 +1,9 @@
 """Volumes as QEMU opens them: from a connection_info to block nodes, and the secrets beside them.
 
-Called by the driver and by hotplug. A volume is a file of this host (`local`) or an NBD export of another one
-(TLS with a pre-shared key); either may hold LUKS, which is opened here, so that the back end never sees clear
-data. Secrets lie in files of the server's folder, never on a command line or in the record.
+Called by the driver and by hotplug. A volume is a file of this host (`local`), an NBD export of another one
+(TLS with a pre-shared key), or an image of a Ceph cluster (`rbd`, ceph.py). Each may hold LUKS, opened
+here, so that the back end never sees clear data. Secrets lie in files of the server's folder, never on a
+command line or in the record.
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import Any
 from celaje.common.errors import DriverError
 from celaje.common.vault import write_secret
 from celaje.compute.drivers.base import ConnectionInfo, UnsupportedConnection
-from celaje.compute.drivers.qemu import disks
+from celaje.compute.drivers.qemu import ceph, disks
 
 # Seconds for which a guest's requests wait when the export's daemon is restarted, or extends the volume.
 RECONNECT = 60
@@ -27,13 +28,14 @@ IQN = re.compile(r"[A-Za-z0-9.:_-]{1,223}")
 @dataclass(frozen=True)
 class Source:
     """`path` of a local file, or `nbd`: {"host", "port", "export", "user"}, or `iscsi`: {"portal", "target",
-    "lun", "user"}. `secrets`: contents by file."""
+    "lun", "user"}, or `rbd`: see ceph.source_of. `secrets`: contents by file."""
 
     path: str = ""
     format: str = "raw"
     read_only: bool = False
     nbd: dict[str, Any] | None = None
     iscsi: dict[str, Any] | None = None
+    rbd: dict[str, Any] | None = None
     luks: bool = False
     secrets: dict[str, str] = field(default_factory=dict)
 
@@ -46,15 +48,17 @@ class Source:
             "read_only": self.read_only,
             "nbd": self.nbd,
             "iscsi": self.iscsi,
+            "rbd": self.rbd,
             "luks": self.luks,
         }
 
 
-def source_of(connection_info: ConnectionInfo) -> Source:
-    """What a connection_info opens; refuses kinds and values that this driver cannot plug."""
+def source_of(connection_info: ConnectionInfo, keyring: str = ceph.KEYRING) -> Source:
+    """What a connection_info opens; refuses kinds and values that this driver cannot plug. `keyring`: where
+    this host has the keys of Ceph users."""
     kind = connection_info.get("driver_volume_type")
     data = connection_info.get("data", {})
-    path, form, nbd, iscsi = "", "raw", None, None
+    path, form, nbd, iscsi, rbd = "", "raw", None, None, None
     secrets: dict[str, str] = {}
     if kind == "local":
         path, form = _file(data)
@@ -62,6 +66,8 @@ def source_of(connection_info: ConnectionInfo) -> Source:
         nbd, secrets = _export(data)
     elif kind == "iscsi":
         iscsi, secrets = _target(data)
+    elif kind == "rbd":
+        rbd, secrets = ceph.source_of(data, keyring)
     else:
         raise UnsupportedConnection(driver_volume_type=kind)
     passphrase = data.get("encryption_passphrase")
@@ -70,7 +76,7 @@ def source_of(connection_info: ConnectionInfo) -> Source:
     if passphrase:
         secrets[PASSPHRASE] = passphrase
     read_only = data.get("access_mode", "rw") == "ro"
-    return Source(path, form, read_only, nbd, iscsi, bool(passphrase), secrets)
+    return Source(path, form, read_only, nbd, iscsi, rbd, bool(passphrase), secrets)
 
 
 def _file(data: dict[str, Any]) -> tuple[str, str]:
@@ -145,6 +151,8 @@ def objects(disk: Any, folder: Path) -> Iterator[dict[str, Any]]:
     if disk.iscsi:
         file = str(_place(folder, disk.volume) / CHAP)
         yield {"qom-type": "secret", "id": f"chap-{disk.volume}", "file": file, "format": "raw"}
+    if disk.rbd and disk.rbd["user"]:
+        yield ceph.secret(disk.volume, _place(folder, disk.volume))
     if disk.luks:
         file = str(_place(folder, disk.volume) / PASSPHRASE)
         yield {"qom-type": "secret", "id": _secret(disk), "file": file, "format": "raw"}
@@ -157,6 +165,8 @@ def node(disk: Any) -> dict[str, Any]:
         return {**top_node(disk), "file": below}
     if disk.iscsi:
         return {**top_node(disk), "file": _target_node(disk)}
+    if disk.rbd:
+        return {**top_node(disk), "file": ceph.node(disk, f"{disk.node}-f")}
     if disk.luks:
         return {**top_node(disk), "file": disks.blockdev(disk.stored, disk.path, disk.format)}
     return disks.blockdev(disk.node, disk.path, disk.format, disk.read_only)
