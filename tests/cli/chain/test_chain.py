@@ -180,6 +180,14 @@ def test_of_every_hop_it_is_told_what_ends_a_hang(chain):
             assert played.first is not None and played.error, (name, hop)
 
 
+def test_cephs_patience_is_in_the_chain(chain):
+    text = "[DEFAULT]\nenabled_backends = ceph\n[ceph]\nvolume_driver = rbd\n"
+    options = [link.option for _, link in chain("attach", text).root.walk()]
+    assert "[ceph] rados_connect_timeout" not in options  # Ceph's own default
+    options = [link.option for _, link in chain("attach", text + "rados_connect_timeout = 7\n").root.walk()]
+    assert "[ceph] rados_connect_timeout" in options
+
+
 def test_a_drivers_own_end_is_in_the_chain(chain):
     text = "[DEFAULT]\nenabled_backends = disk\n[disk]\nvolume_driver = file\nimage_conversion_timeout = 5\n"
     built = chain("create-volume", text, state=False)

@@ -243,6 +243,25 @@ def test_programs_of_back_ends(doctor, monkeypatch):
     assert doctor("volume tools", text.replace("file", "fake")) == []
 
 
+def test_what_ceph_needs(doctor, monkeypatch, tmp_path):
+    conf = tmp_path / "ceph.conf"
+    back_end = f"[DEFAULT]\nenabled_backends = a\n[a]\nvolume_driver = rbd\nrbd_ceph_conf = {conf}\n"
+    store = (
+        "[glance_store]\nenabled_backends = a:rbd\ndefault_backend = a\n"
+        f"[a]\nrbd_store_ceph_conf = {conf}\n"
+    )
+    for check, text in (("volume tools", back_end), ("image stores", store)):
+        monkeypatch.setattr(machine.shutil, "which", lambda name: f"/usr/bin/{name}")
+        conf.unlink(missing_ok=True)
+        (found,) = doctor(check, text)
+        assert str(conf) in found.what
+        conf.touch()
+        assert doctor(check, text) == []
+        monkeypatch.setattr(machine.shutil, "which", lambda _name: None)
+        (found,) = doctor(check, text)
+        assert "rbd, ceph" in found.what
+
+
 @pytest.mark.parametrize(("gib", "severity"), [(0.1, "error"), (2, "warning"), (50, None)])
 def test_room(doctor, state, monkeypatch, gib, severity):
     usage = namedtuple("usage", "total used free")
