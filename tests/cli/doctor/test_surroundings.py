@@ -247,8 +247,7 @@ def test_what_ceph_needs(doctor, monkeypatch, tmp_path):
     conf = tmp_path / "ceph.conf"
     back_end = f"[DEFAULT]\nenabled_backends = a\n[a]\nvolume_driver = rbd\nrbd_ceph_conf = {conf}\n"
     store = (
-        "[glance_store]\nenabled_backends = a:rbd\ndefault_backend = a\n"
-        f"[a]\nrbd_store_ceph_conf = {conf}\n"
+        f"[glance_store]\nenabled_backends = a:rbd\ndefault_backend = a\n[a]\nrbd_store_ceph_conf = {conf}\n"
     )
     for check, text in (("volume tools", back_end), ("image stores", store)):
         monkeypatch.setattr(machine.shutil, "which", lambda name: f"/usr/bin/{name}")

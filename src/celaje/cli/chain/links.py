@@ -196,7 +196,7 @@ class Builder:
         return [
             self._bound(Link("driver", f"back end {name}", f"its command for {message}"), service, name, key)
             for name, backend in conf.backends.items()
-            if key in backend and backend[key] >= 0  # negative: the program's own default
+            if key in backend and getattr(backend, key) >= 0  # negative: the program's own default
         ]
 
     def _rest(self, service: str, step: Step, operation: Operation | None) -> Link:
