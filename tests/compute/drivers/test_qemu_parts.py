@@ -102,8 +102,8 @@ def test_bad_volume_paths_are_refused(data, words):
 
 
 def test_unknown_connections_are_refused():
-    with pytest.raises(UnsupportedConnection, match="'iscsi'"):
-        volumes.source_of({"driver_volume_type": "iscsi", "data": {}})
+    with pytest.raises(UnsupportedConnection, match="'fibre_channel'"):
+        volumes.source_of({"driver_volume_type": "fibre_channel", "data": {}})
 
 
 CEPH = {
