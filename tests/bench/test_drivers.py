@@ -21,6 +21,7 @@ from tests.bench.figures import Theme
 from tests.bench.other_end import OtherEnd
 from tests.bench.test_messaging import BareQueue
 from tests.bench.test_rabbit import BODY, VOLUME, Endpoint, Worker
+from tests.cloud import until
 from tests.servers import rabbitmq
 from tests.servers.shared import spare_port
 
@@ -160,6 +161,8 @@ def ours(where, measure):
         end = OtherEnd("celaje", where)
     proxy = Client(Worker, bus, lambda option: 30.0).to("one")
     try:
+        # A process that has just started is not known everywhere yet.
+        until(lambda: bus.has_consumer(Worker.target("one")), what="the other end")
         assert proxy.create_volume(volume=VOLUME) == VOLUME
         return measure(lambda: proxy.create_volume(volume=VOLUME), lambda: proxy.note(volume=VOLUME))
     finally:
