@@ -7,7 +7,6 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Conflict, Invalid, NotFound
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import read_limit, read_offset
-from celaje.compute.api.checkpoints import await_checkpoint
 from celaje.compute.api.parameters import is_true
 from celaje.compute.api.server_lookup import busy, load, refuse_locked
 from celaje.compute.db import nodes, servers
@@ -41,7 +40,7 @@ def create(request: Request, server_id: str) -> Response:
     service = request.service
     flow_id, device = service.database.write(_submit, request, row, wanted)
     try:
-        await_checkpoint(service, flow_id, "reserved")
+        service.flows.result(flow_id, service.conf.api_wait_timeout, "reserved")
     except NotFound as error:
         raise NotFound(f"Volume {volume_id} could not be found.") from error
     except (Conflict, Invalid) as error:
@@ -61,9 +60,9 @@ def _submit(tx: Transaction, request: Request, row: Body, wanted: Body) -> tuple
     if row["vm_state"] not in _ATTACH_IN or row["task_state"] is not None or not row["worker"]:
         raise busy(row, "attach_volume", _ATTACH_IN)
     volume_id = wanted["volumeId"]
-    if servers.device_of_volume(tx, row["id"], volume_id):
-        raise DeviceBusy(volume=volume_id)
     known = servers.devices(tx, row["id"])
+    if any(one["volume_id"] == volume_id for one in known):
+        raise DeviceBusy(volume=volume_id)
     taken = [one["device_name"] for one in known if one["device_name"]]
     taken.append(row["root_device_name"] or "/dev/vda")
     name = wanted.get("device")
@@ -140,7 +139,7 @@ def delete(request: Request, server_id: str, volume_id: str) -> Response:
     service = request.service
     flow_id = service.database.write(_submit_detaching, service, row, volume_id)
     try:
-        await_checkpoint(service, flow_id, "detaching")
+        service.flows.result(flow_id, service.conf.api_wait_timeout, "detaching")
     except (Conflict, Invalid) as error:
         raise Invalid(f"Invalid volume: {error.message}") from error
     return Response(None, 202)
@@ -169,7 +168,7 @@ def _submit_detaching(tx: Transaction, service: Any, row: Body, volume_id: str) 
         },
         project_id=row["project_id"],
     )
-    if not servers.take_device(tx, device["id"], ("attached",), "detaching", flow_id):
+    if not servers.take_device(tx, device["id"], "attached", "detaching", flow_id):
         raise Conflict(f"Volume {volume_id} is {device['state']} at instance {row['id']}.")
     return flow_id
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all, fetch_one
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all
 from celaje.compute.db.tables import (
     BLOCK_DEVICES,
     INTERFACES,
@@ -24,6 +24,7 @@ Row = dict[str, Any]
 
 _BY_ID = Prepared(select(SERVERS).where(SERVERS.c.id == bindparam("row")))
 _INSERT = Prepared(insert(SERVERS))
+_CHANGE = Prepared(update(SERVERS).where(SERVERS.c.id == bindparam("row"), SERVERS.c.deleted.is_(False)))
 _INSERT_METADATA = insert(SERVER_METADATA)
 _INSERT_TAGS = insert(SERVER_TAGS)
 _INSERT_DEVICES = insert(BLOCK_DEVICES)
@@ -33,10 +34,33 @@ _DEVICES_OF = Prepared(
     .where(BLOCK_DEVICES.c.server_id == bindparam("server"))
     .order_by(BLOCK_DEVICES.c.created_at, BLOCK_DEVICES.c.id)
 )
+_DEVICE_OF_VOLUME = Prepared(
+    select(BLOCK_DEVICES).where(
+        BLOCK_DEVICES.c.server_id == bindparam("server"), BLOCK_DEVICES.c.volume_id == bindparam("volume")
+    )
+)
+_ADD_DEVICE = Prepared(_INSERT_DEVICES)
+_CHANGE_DEVICE = Prepared(update(BLOCK_DEVICES).where(BLOCK_DEVICES.c.id == bindparam("row")))
+_TAKE_DEVICE = Prepared(
+    update(BLOCK_DEVICES).where(
+        BLOCK_DEVICES.c.id == bindparam("row"), BLOCK_DEVICES.c.state == bindparam("source")
+    )
+)
+_REMOVE_DEVICE = Prepared(delete(BLOCK_DEVICES).where(BLOCK_DEVICES.c.id == bindparam("row")))
 _INTERFACES_OF = Prepared(
     select(INTERFACES)
     .where(INTERFACES.c.server_id == bindparam("server"))
     .order_by(INTERFACES.c.position, INTERFACES.c.created_at)
+)
+_INTERFACE = Prepared(
+    select(INTERFACES).where(
+        INTERFACES.c.server_id == bindparam("server"), INTERFACES.c.port_id == bindparam("port")
+    )
+)
+_CHANGE_INTERFACE = Prepared(
+    update(INTERFACES).where(
+        INTERFACES.c.server_id == bindparam("server"), INTERFACES.c.port_id == bindparam("port")
+    )
 )
 _METADATA_OF = Prepared(select(SERVER_METADATA).where(SERVER_METADATA.c.server_id == bindparam("server")))
 _TAGS_OF = Prepared(
@@ -92,9 +116,8 @@ def create(
 
 def change(tx: Transaction, server_id: str, **values: Any) -> bool:
     """Attributes only; states change through states.py."""
-    statement = update(SERVERS).where(SERVERS.c.id == server_id, SERVERS.c.deleted.is_(False))
     values.setdefault("updated_at", clock.now())
-    return tx.execute(statement.values(**values)).rowcount == 1
+    return _CHANGE.run(tx, row=server_id, **values) == 1
 
 
 def devices(tx: Transaction, server_id: str) -> list[Row]:
@@ -102,12 +125,7 @@ def devices(tx: Transaction, server_id: str) -> list[Row]:
 
 
 def device_of_volume(tx: Transaction, server_id: str, volume_id: str) -> Row | None:
-    return fetch_one(
-        tx,
-        select(BLOCK_DEVICES).where(
-            BLOCK_DEVICES.c.server_id == server_id, BLOCK_DEVICES.c.volume_id == volume_id
-        ),
-    )
+    return _DEVICE_OF_VOLUME.one(tx, server=server_id, volume=volume_id)
 
 
 def attached_device(tx: Transaction, volume_id: str) -> tuple[Row, Row] | None:
@@ -126,28 +144,24 @@ def add_device(tx: Transaction, row: Row) -> bool:
     """False when the server has that volume already."""
     try:
         with tx.attempt():
-            tx.execute(_INSERT_DEVICES, row)
+            _ADD_DEVICE.run(tx, **row)
     except DuplicateRow:
         return False
     return True
 
 
 def change_device(tx: Transaction, device_id: str, **values: Any) -> bool:
-    statement = update(BLOCK_DEVICES).where(BLOCK_DEVICES.c.id == device_id)
-    return tx.execute(statement.values(updated_at=clock.now(), **values)).rowcount == 1
+    return _CHANGE_DEVICE.run(tx, row=device_id, updated_at=clock.now(), **values) == 1
 
 
-def take_device(tx: Transaction, device_id: str, sources: Iterable[str], state: str, flow_id: str) -> bool:
-    """Put an attachment under a flow, if it is in one of the states."""
-    statement = update(BLOCK_DEVICES).where(
-        BLOCK_DEVICES.c.id == device_id, BLOCK_DEVICES.c.state.in_(list(sources))
-    )
+def take_device(tx: Transaction, device_id: str, source: str, state: str, flow_id: str) -> bool:
+    """Put an attachment that is in state `source` under a flow."""
     values = {"state": state, "flow_id": flow_id, "updated_at": clock.now()}
-    return tx.execute(statement.values(**values)).rowcount == 1
+    return _TAKE_DEVICE.run(tx, row=device_id, source=source, **values) == 1
 
 
 def remove_device(tx: Transaction, device_id: str) -> None:
-    tx.execute(delete(BLOCK_DEVICES).where(BLOCK_DEVICES.c.id == device_id))
+    _REMOVE_DEVICE.run(tx, row=device_id)
 
 
 def interfaces(tx: Transaction, server_id: str) -> list[Row]:
@@ -155,10 +169,7 @@ def interfaces(tx: Transaction, server_id: str) -> list[Row]:
 
 
 def interface(tx: Transaction, server_id: str, port_id: str) -> Row | None:
-    return fetch_one(
-        tx,
-        select(INTERFACES).where(INTERFACES.c.server_id == server_id, INTERFACES.c.port_id == port_id),
-    )
+    return _INTERFACE.one(tx, server=server_id, port=port_id)
 
 
 def put_interfaces(tx: Transaction, server_id: str, ports: Sequence[Row]) -> None:
@@ -194,10 +205,8 @@ def put_interfaces(tx: Transaction, server_id: str, ports: Sequence[Row]) -> Non
 def renew_interfaces(tx: Transaction, server_id: str, infos: Iterable[Row]) -> None:
     """Ports as they are now. One that the server has no more stays away: it may have been deleted since."""
     for info in infos:
-        tx.execute(
-            update(INTERFACES)
-            .where(INTERFACES.c.server_id == server_id, INTERFACES.c.port_id == info["port_id"])
-            .values(info=info, mac_address=info["mac_address"])
+        _CHANGE_INTERFACE.run(
+            tx, server=server_id, port=info["port_id"], info=info, mac_address=info["mac_address"]
         )
 
 
