@@ -41,7 +41,6 @@ def test_a_change_is_kept_with_its_sql_and_its_hops(shared_cloud):
     assert row["error"] is None
     kinds = [(hop["kind"], hop["name"]) for hop in row["trail"]]
     assert ("state", "volume") in kinds
-    assert ("cast", "run_flow") in kinds
     assert row["trail"][0] == {"kind": "state", "name": "volume", "id": volume, "state": "creating"}
 
 

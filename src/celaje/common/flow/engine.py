@@ -135,7 +135,7 @@ class Engine:
         if self.flows.table.get(flow["name"], flow["version"]) is None:
             self._leave_to_newer(flow)
             return
-        claim: Callable[[Transaction], None] | None = partial(self._claim, flow=flow)
+        claim: Callable[..., None] | None = partial(self._claim, flow=flow)
         if flow["attempt"] > 1:
             # Claimed before its steps are read: whoever had it may have written some until now.
             claim = None
@@ -175,21 +175,22 @@ class Engine:
         flow["claimed_at"] = flow["claimed_at"] or clock.now()
         return flow
 
-    def _claim(self, tx: Transaction, flow: Row) -> None:
-        """Take the flow that `_look` has found. Raises LeaseLost when another conductor was first."""
+    def _claim(self, tx: Transaction, flow: Row, **values: Any) -> None:
+        """Take the flow that `_look` has found, and set `values` of its columns too. Raises LeaseLost when
+        another conductor was first."""
         now = self.flows.now()
+        claimed = {
+            "state": flow["state"],
+            "owner": self.owner,
+            "due_at": self._lease_end(now),
+            "waiting_on": None,
+            "updated_at": now,
+            **values,
+            "attempt": flow["attempt"],
+            "claimed_at": flow["claimed_at"],
+        }
         matched = self.flows.statements.claim.run(
-            tx,
-            row=flow["id"],
-            seen=flow["attempt"] - 1,
-            moment=now,
-            attempt=flow["attempt"],
-            state=flow["state"],
-            owner=self.owner,
-            due_at=self._lease_end(now),
-            waiting_on=None,
-            claimed_at=flow["claimed_at"],
-            updated_at=now,
+            tx, row=flow["id"], seen=flow["attempt"] - 1, moment=now, **claimed
         )
         if matched != 1:
             raise LeaseLost
@@ -201,7 +202,7 @@ class Engine:
     def _lease_end(self, now: datetime.datetime) -> datetime.datetime:
         return now + datetime.timedelta(seconds=self._lease)
 
-    def _run(self, flow: Row, claim: Callable[[Transaction], None] | None) -> None:
+    def _run(self, flow: Row, claim: Callable[..., None] | None) -> None:
         steps = flow.pop("steps")
         token = flow.pop("token")
         journal = Journal(self.flows, flow, steps, claim)

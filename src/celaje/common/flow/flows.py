@@ -242,7 +242,7 @@ class Flows:
             self._waiters.setdefault(flow_id, []).append(waiter)
         try:
             with waiter:
-                while not self.database.read(self._passed, flow_id, checkpoint):
+                while (row := self.database.read(self._passed, flow_id, checkpoint)) is None:
                     left = end - clock.monotonic()
                     if left <= 0:
                         raise self._timeout(flow_id, timeout)
@@ -257,16 +257,15 @@ class Flows:
             following = trail.current()
             if following is not None:
                 following.add("wait", checkpoint or "its end", began, flow=flow_id, timeout=round(timeout, 3))
-        row = self.database.read(self.get, flow_id)
-        if row is None:
-            raise KeyError(flow_id)
         return row
 
-    def _passed(self, tx: Transaction, flow_id: str, checkpoint: str | None) -> bool:
-        found = self.statements.progress.one(tx, row=flow_id)
-        if found is None:
+    def _passed(self, tx: Transaction, flow_id: str, checkpoint: str | None) -> Row | None:
+        """The flow's row, if its waiter may go on."""
+        row = self.get(tx, flow_id)
+        if row is None:
             raise KeyError(flow_id)
-        return found["state"] in ENDED or bool(checkpoint and found["checkpoint"] == checkpoint)
+        passed = row["state"] in ENDED or (checkpoint is not None and row["checkpoint"] == checkpoint)
+        return row if passed else None
 
     def _timeout(self, flow_id: str, timeout: float) -> FlowTimeout:
         row = self.database.read(self.get, flow_id) or {"name": flow_id, "deadline_at": None}

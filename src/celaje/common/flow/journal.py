@@ -31,15 +31,16 @@ class Journal:
         flows: Flows,
         flow: Row,
         steps: list[Row],
-        claim: Callable[[Transaction], None] | None = None,
+        claim: Callable[..., None] | None = None,
     ):
-        """`claim` takes the flow, or raises LeaseLost; it runs in the transaction of the first write."""
+        """`claim(tx, **columns)` takes the flow, or raises LeaseLost; the first write's fence is this."""
         self._flows = flows
         self._statements = flows.statements
         self.flow = flow
         self._steps = {step["number"]: step for step in steps}
         # The last step's outcome goes into the transaction that begins the next one: one commit a step.
-        self._unwritten: list[Callable[[Transaction], object]] = [claim] if claim else []
+        self._unwritten: list[Callable[[Transaction], object]] = []
+        self._claim = claim
         # Steps of which no earlier try can have had an effect.
         self._untouched: set[int] = set()
         self._told = flow["checkpoint"]
@@ -178,7 +179,12 @@ class Journal:
         ]
 
         def unit(tx: Transaction) -> Any:
-            now = clock.now()
+            for number, kept in bared:
+                self._statements.change_step.run(tx, row=self.flow["id"], place=number, result=kept)
+            result = work(tx) if work else None
+            moved = {"trail": trail.moved(tx.moves)} if tx.moves else {}
+            # Last, since only now it is known what the work moved. Should another have the flow, all of
+            # this vanishes.
             self._fence(
                 tx,
                 state=state,
@@ -186,15 +192,10 @@ class Journal:
                 owner=None,
                 token=None,
                 waiting_on=None,
-                finished_at=now,
+                finished_at=clock.now(),
+                **moved,
                 **values,
             )
-            for number, kept in bared:
-                self._statements.change_step.run(tx, row=self.flow["id"], place=number, result=kept)
-            result = work(tx) if work else None
-            if tx.moves:
-                # Known only now; the row is this transaction's already.
-                self._statements.tell.run(tx, row=self.flow["id"], trail=trail.moved(tx.moves))
             return result
 
         self.boundary(f"before {state}")
@@ -240,6 +241,9 @@ class Journal:
 
     def _fence(self, tx: Transaction, **values: Any) -> None:
         values.setdefault("updated_at", clock.now())
+        if self._claim is not None:
+            self._claim(tx, **values)
+            return
         key = {"row": self.flow["id"], "held": self.flow["attempt"]}
         if self._statements.change.run(tx, **key, **values) != 1:
             raise LeaseLost
@@ -270,6 +274,7 @@ class Journal:
         except DatabaseTrouble as error:
             raise JournalAway(error.message) from error
         self._unwritten.clear()
+        self._claim = None
         self._begun = True
         if ends or self.flow["checkpoint"] != self._told:
             self._told = self.flow["checkpoint"]

@@ -38,13 +38,6 @@ class Statements:
         )
 
     @cached_property
-    def progress(self) -> Prepared:
-        """`row`: what tells whether a waiter may go on."""
-        columns = self._flows.c
-        found = select(columns.state, columns.checkpoint).where(columns.id == bindparam("row"))
-        return Prepared(found)
-
-    @cached_property
     def open(self) -> Prepared:
         """How many flows of each name and state have not ended."""
         columns = self._flows.c
@@ -78,11 +71,6 @@ class Statements:
                 columns.finished_at.is_(None),
             )
         )
-
-    @cached_property
-    def tell(self) -> Prepared:
-        """`row`; sets columns, of a flow that this transaction has just ended."""
-        return Prepared(update(self._flows).where(self._flows.c.id == bindparam("row")))
 
     @cached_property
     def say_for_whom(self) -> Prepared:

@@ -357,8 +357,8 @@ class Service:
         )
         self.conductor.engine = self.engine
         self.engine.teller = self.build_teller(self.notifier)
-        if self.conductor_messages is None:
-            self._flows.nudge = self.engine.nudge
+        # A conductor in this very process needs no message to hear of a flow.
+        self._flows.nudge = self.engine.nudge
 
     def _late(self, envelope: Any, outcome: Any, seconds: float) -> None:
         """A worker's step ended after its caller had left: the journal is told."""

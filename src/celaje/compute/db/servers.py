@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all, fetch_one
 from celaje.compute.db.tables import (
     BLOCK_DEVICES,
     INTERFACES,
