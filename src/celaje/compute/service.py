@@ -47,6 +47,7 @@ class ComputeService(Service):
             max_body=self.conf.api.max_request_body_size,
             www_authenticate="Keystone",
             extra_headers=("x-compute-request-id",),
+            project_below="/v2.1",
         )
 
     def build_conductor(self) -> ComputeConductor:

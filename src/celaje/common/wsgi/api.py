@@ -6,6 +6,7 @@ client, or by another service's client in the same process.
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +25,9 @@ from celaje.common.wsgi.versions import Versions
 
 log = logging.getLogger(__name__)
 
+# A project's id: 32 hexadecimal digits, perhaps with a UUID's hyphens.
+_PROJECT = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
 _encode = msgspec.json.Encoder(order=None).encode
 
 Authenticator = Callable[[Request], None]
@@ -31,7 +35,8 @@ Authenticator = Callable[[Request], None]
 
 class Api:
     """`authenticate(request)` checks the token and fills `request.context` (see `common/tokens.py`).
-    `request_id_header` is the header in which the service gives its request id."""
+    `project_below`: paths below it may have the caller's project id behind it, as older catalogs write
+    them ("/v2.1": /v2.1/PROJECT/servers is /v2.1/servers); another project's is refused."""
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Api:
         missing_body: str = "Malformed request body: a JSON body is missing.",
         lenient_media_types: tuple[str, ...] = (),
         trailing_slash: bool = True,
+        project_below: str | None = None,
     ):
         self.service = service
         self.routes = list(routes)
@@ -71,6 +77,8 @@ class Api:
         # How many SQL statements this thread has executed so far; the Service says from where.
         self.statements: Callable[[], int] = int
         self.component = f"{service_type}-api"
+        self._in_project = re.compile(rf"{project_below}/({_PROJECT})(/.*)?") if project_below else None
+        self._below = project_below
         self._app = falcon.App()
         # Where a slash at the end is not ignored, /images/ names an image without an id: it is not found.
         self._app.req_options.strip_url_path_trailing_slash = trailing_slash
@@ -81,6 +89,11 @@ class Api:
         self._mount()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if self._in_project is not None:
+            found = self._in_project.fullmatch(environ.get("PATH_INFO", ""))
+            if found is not None:
+                environ[pipeline.PROJECT_IN_PATH] = found[1]
+                environ["PATH_INFO"] = f"{self._below}{found[2] or ''}"
         return self._app(environ, start_response)
 
     def _mount(self) -> None:

@@ -21,6 +21,16 @@ _GLOBAL_ID = re.compile(r"^req-[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12
 _decode = msgspec.json.Decoder().decode
 
 
+# The WSGI environment's key of a project id that the path had (see Api, `project_below`).
+PROJECT_IN_PATH = "celaje.project_in_path"
+
+
+class ForeignPath(Invalid):
+    text = (
+        "Malformed request URL: URL's project_id '{named}' doesn't match Context's project_id '{project_id}'."
+    )
+
+
 class MalformedBody(Invalid):
     text = "Malformed request body."
 
@@ -62,6 +72,9 @@ def token(request: Request) -> None:
     if route is None or route.rule is None:
         return
     request.api.authenticate(request)
+    named = request.http.env.get(PROJECT_IN_PATH)
+    if named is not None and named != request.context.project_id:
+        raise ForeignPath(named=named, project_id=request.context.project_id)
     if route.scope == "scoped" and not (
         request.context.project_id or request.context.domain_id or request.context.system_scope
     ):
