@@ -13,6 +13,7 @@ from celaje.compute.api.versions import versions
 from celaje.compute.conductor import FLOWS as DECLARED
 from celaje.compute.conductor.conductor import ComputeConductor
 from celaje.compute.conductor.notifications import ServerNotifications
+from celaje.compute.db.purge import purge
 from celaje.compute.db.tables import FLOWS, METADATA, SERVICES
 from celaje.compute.drivers.base import ImageSource
 from celaje.compute.guests_at_rest import GuestsAtRest
@@ -28,6 +29,7 @@ class ComputeService(Service):
     flows_declared = DECLARED
     services_table = SERVICES
     conductor_messages = ComputeConductorMessages
+    purge = staticmethod(purge)
     conductor_binary = "nova-conductor"
 
     compute_worker: ComputeWorker | None = None

@@ -6,6 +6,7 @@
 from typing import Any
 
 from celaje.common.messaging import Messages, call
+from celaje.common.messaging.table import cast
 from celaje.common.service.conductor import ConductorMessages
 
 Data = dict[str, Any]
@@ -16,6 +17,11 @@ WORKER = "network-worker"
 
 class NetworkConductorMessages(ConductorMessages):
     topic = "network-conductor"
+
+    @cast(may_be_lost=True)
+    def found_wired(self, host: str, ports: dict[str, int], routers: list[str]) -> None:
+        """What a worker that has just started found on its host: ports with the generations of their
+        bindings, and routers. Whatever no row puts there is taken off."""
 
 
 class NetworkWorkerMessages(Messages):

@@ -56,6 +56,7 @@ class NetworkService(Service):
             availability_zone=self.conf.default_availability_zone,
             details=self.worker.report,
         )
+        self.client(NetworkConductorMessages).found_wired(host=self.ground.host, **self.worker.wired())
         if self.conductor is not None:
             # Ports can be bound to this host as soon as the service has started; elsewhere, as soon as the
             # first report has come in.

@@ -44,6 +44,10 @@ class NetworkWorker:
             "routers": len(driver.list_routers()),
         }
 
+    def wired(self) -> dict[str, Any]:
+        """What lies on the host, whoever knows of it."""
+        return {"ports": self.driver.list_ports(), "routers": sorted(self.driver.list_routers())}
+
     def plug_port(self, port: dict[str, Any]) -> dict[str, Any]:
         with self.fences.step(port["id"]):
             if port["generation"] <= self._unplugged.get(port["id"], -1):

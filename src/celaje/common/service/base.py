@@ -4,6 +4,7 @@ Derived from by each `<service>/service.py`. A process may run all parts (the al
 (`celaje service volume.api`); API and conductor open the database, scheduler and workers never do.
 """
 
+import datetime
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property, partial
@@ -119,6 +120,12 @@ class Service:
 
     def prepare(self) -> None:
         """After the schema is there and before anything runs: rows that must always exist."""
+
+    @staticmethod
+    def purge(tx: Transaction, before: datetime.datetime, most: int) -> int:
+        """Remove rows of what was deleted before the moment, at most so many; how many. Most services keep
+        none."""
+        return 0
 
     # What they are built from.
 

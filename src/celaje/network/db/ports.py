@@ -168,3 +168,11 @@ def is_wired(tx: Transaction, port_id: str, generation: int) -> bool:
         and port["binding_vif_type"] not in ("unbound", "binding_failed")
         and port["status"] != "BUILD"
     )
+
+
+def belongs(tx: Transaction, port_id: str, host: str) -> bool:
+    """Whether the port's row puts it on the host, wired or on its way."""
+    port = get(tx, port_id)
+    if port is None or port["binding_host_id"] != host:
+        return False
+    return port["binding_vif_type"] not in ("unbound", "binding_failed")

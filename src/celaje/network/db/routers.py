@@ -100,6 +100,12 @@ def assign_host(tx: Transaction, router_id: str, candidates: list[str]) -> str |
     return chosen
 
 
+def belongs(tx: Transaction, router_id: str, host: str) -> bool:
+    """Whether the router's row puts it on the host."""
+    router = get(tx, router_id)
+    return router is not None and router["host"] == host
+
+
 def describe(tx: Transaction, router_id: str) -> Row | None:
     """What the worker is told (drivers/base.py, RouterData); None when the router is gone."""
     router = get(tx, router_id)
