@@ -51,6 +51,9 @@ def test_an_attach_over_many_processes_is_one_story(cluster, files, story, flavo
     # The volume service's requests are joined by the global id.
     joined = [hop for hop in hops(root) if hop["kind"] == "flow"]
     assert {hop["what"] for hop in joined} >= {"server.attach_volume", "attachment.connect"}, joined
+    # Between processes an answer of another API has an end of its own.
+    asked = {hop["limit"] for hop in hops(root) if hop["who"] == "volume api" and "limit" in hop}
+    assert 90.0 in asked, asked
     page = cluster.celaje("flow", "show", volume.id, *files)
     assert max(map(len, page.splitlines())) <= 80
     assert "in-use" in page

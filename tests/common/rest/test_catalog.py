@@ -120,3 +120,8 @@ def test_without_a_login_it_says_what_is_missing(network):
         endpoints(password=None).to("compute").send("GET", "/", {}, None)
     with pytest.raises(Unavailable, match="auth_url is not set"):
         endpoints(auth_url=None).to("identity")
+
+
+def test_how_long_an_answer_is_waited_for_is_told(network):
+    """`celaje flow show` draws it beside the hop."""
+    assert endpoints().to("volume").timeout == 60

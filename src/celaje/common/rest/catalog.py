@@ -60,6 +60,11 @@ class Endpoints:
         self._known: dict[str, HttpTransport] = {}
         self._doubted = clock.monotonic()
 
+    @property
+    def patience(self) -> float:
+        """Seconds that an answer is waited for."""
+        return self._options.http_connect_timeout
+
     def to(self, service: str) -> Transport:
         """The way to the API of `service`, whose paths begin with their version."""
         if service == "identity":
@@ -115,6 +120,7 @@ class CatalogTransport(Transport):
     def __init__(self, endpoints: Endpoints, service: str):
         self._endpoints = endpoints
         self._service = service
+        self.timeout = endpoints.patience
 
     def send(
         self, method: str, path: str, headers: Headers, body: bytes | Iterable[bytes] | None

@@ -5,6 +5,7 @@ volume as a target of its own, with an account for every host. tgtd never looks 
 QEMU's initiator cannot be told of a new one: an attached volume is neither extended nor copied.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from oslo_config import cfg
 
 from celaje.common import errors
 from celaje.volume.drivers import base, file
-from celaje.volume.drivers.iscsi_target import TargetDaemon
+from celaje.volume.drivers.iscsi_target import COMMAND_TIMEOUT, START_TIMEOUT, TargetDaemon
 
 OPTIONS = [
     *(option for option in file.OPTIONS if option.name != "file_volume_format"),
@@ -41,6 +42,10 @@ class IscsiDriver(file.FileDriver):
     protocol = "iSCSI"
     extends_attached_through_host = False
     copies_attached_through_host = False
+    waits: ClassVar[Mapping[str, tuple[tuple[str, float], ...]]] = {
+        "initialize_connection": (("tgtd's start", START_TIMEOUT), ("its answer", COMMAND_TIMEOUT)),
+        "terminate_connection": (("tgtd's answer", COMMAND_TIMEOUT),),
+    }
 
     def __init__(self, configuration: Any, *, backend: str, host: str | None = None):
         super().__init__(configuration, backend=backend, host=host)
