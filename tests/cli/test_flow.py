@@ -1,10 +1,13 @@
 """`celaje flow`: what it prints, in 80 columns, and what it never prints."""
 
 import json
+import subprocess
+import threading
 
 import pytest
 
 from tests.cloud import until
+from tests.conformance.running import BIN
 from tests.journals.conftest import celaje, past  # noqa: F401
 
 
@@ -97,3 +100,41 @@ def test_what_nobody_knows_is_told_with_what_to_do(past, celaje):  # noqa: F811
     assert "exclude each other" in celaje("flow", "list", "--running", "--failed")
     assert "no time" in celaje("flow", "list", "--older-than", "soon")
     assert "There is no service" in celaje("flow", "list", "--service", "nova")
+
+
+def test_follow_shows_it_until_it_has_ended(past, celaje):  # noqa: F811
+    """An upload that goes on until it is let end; a pipe gets each change below the one before."""
+    images = past.cloud.as_user("image")
+    body = {"name": "slow", "disk_format": "raw", "container_format": "bare"}
+    image = images.post("/v2/images", body).ok(201)["id"]
+    goes_on = threading.Event()
+
+    def data():
+        yield b"x" * 512
+        assert goes_on.wait(100)
+
+    kind = {"Content-Type": "application/octet-stream"}
+    path = f"/v2/images/{image}/file"
+    upload = threading.Thread(
+        target=images.request, args=("PUT", path), kwargs={"raw": data(), "headers": kind}
+    )
+    upload.start()
+    try:
+        until(lambda: "image.upload" in celaje("flow", "list", "--running"))
+        words = [str(BIN / "celaje"), "flow", "show", image, "--follow", "--state", str(past.cloud.state)]
+        with subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as following:
+            before = []
+            while not any("flow image.upload: " in line for line in before):
+                line = following.stdout.readline()
+                assert line, before
+                before.append(line)
+            assert "done" not in before[-1]
+            goes_on.set()
+            after, _ = following.communicate(timeout=100)
+    finally:
+        goes_on.set()
+        upload.join(30)
+    assert following.returncode == 0, after
+    assert "flow image.upload: done" in after
