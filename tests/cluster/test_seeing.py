@@ -69,7 +69,7 @@ def test_an_attach_over_many_processes_is_one_story(cluster, files, story, flavo
 
 
 def test_a_story_is_followed_while_it_happens(cluster, files):
-    """The back end's workers are away: first it shows that they are waited for, in the end that it is done."""
+    """The back end's workers are away: first it shows that they are waited for, then that it is done."""
     sdk = cluster.sdk()
     for name in WORKERS:
         cluster.terminate(name)
