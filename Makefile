@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up test test-servers test-databases test-cluster test-ceph lint bench docs clean
+.PHONY: up test test-data test-servers test-databases test-cluster test-ceph lint bench docs clean
 
 $(VENV)/run.stamp: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -29,12 +29,17 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not servers and not cluster and not ceph" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not bench and not servers and not cluster and not ceph and not data" $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
+
+# Data that guests write, through all that is done with its volume, by checksum, on every back end: minutes.
+test-data: $(VENV)/dev.stamp
+	@tests/install.sh
+	$(BIN)/pytest -m data tests/volume $(ARGS)
 
 # What needs a real RabbitMQ, PostgreSQL or MariaDB: started by the tests on spare ports.
 test-servers: $(VENV)/dev.stamp
