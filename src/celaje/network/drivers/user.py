@@ -1,8 +1,10 @@
 """QEMU's user-mode networking (slirp): no rights, no set-up, nothing to wire on the host.
 
 Called by network's worker. Each port is a private net of one guest behind the host: it reaches out by NAT,
-and neither other guests nor floating IPs reach it. The hypervisor driver opens it from the details given
-here; the driver keeps only which ports it has answered for.
+and neither other guests nor floating IPs reach it. Slirp connects as the QEMU process does, so the guest
+reaches this host's loopback by its gateway's address; QEMU's only switch against that, `restrict`, would take
+the way out as well. Hosts whose loopback serves secrets want another driver. The hypervisor driver opens it
+from the details given here; the driver keeps only which ports it has answered for.
 """
 
 import threading
@@ -28,7 +30,8 @@ class UserDriver(NetworkDriver):
     def explain(self) -> str:
         return (
             f"Guests on {self.host} get QEMU's user-mode networking: each reaches out by NAT, but guests do "
-            "not reach each other (no east-west traffic), and there are no routers or floating IPs."
+            "not reach each other (no east-west traffic), and there are no routers or floating IPs. To a "
+            "guest its gateway's address is this host's loopback: it reaches what listens there."
         )
 
     def init_host(self) -> None:
