@@ -15,14 +15,14 @@ from tests.conformance.running import RunningCloud
 class Person:
     """Somebody who logs in over HTTP and asks the tiny application."""
 
-    def __init__(self, identity, **user):
+    def __init__(self, identity, *, project=None, **user):
         self.identity = identity
         auth = {
             "identity": {
                 "methods": ["password"],
                 "password": {"user": {"domain": {"id": "default"}, **user}},
             },
-            "scope": {"project": {"name": user["name"], "domain": {"id": "default"}}},
+            "scope": {"project": {"name": project or user["name"], "domain": {"id": "default"}}},
         }
         answer, _ = self.ask("POST", "/v3/auth/tokens", {"auth": auth}, token=None)
         self.token = answer.headers["X-Subject-Token"]
@@ -77,7 +77,7 @@ def guarded(cloud, admin, **options):
     }
     app = auth_token.AuthProtocol(tiny, conf)
 
-    def ask(token):
+    def ask(token, service_token=None):
         seen.clear()
         environ = {
             "REQUEST_METHOD": "GET",
@@ -91,6 +91,8 @@ def guarded(cloud, admin, **options):
         }
         if token is not None:
             environ["HTTP_X_AUTH_TOKEN"] = token
+        if service_token is not None:
+            environ["HTTP_X_SERVICE_TOKEN"] = service_token
         answered = []
         text = b"".join(app(environ, lambda status, headers, *_: answered.append((status, dict(headers)))))
         status, headers = answered[0]
@@ -130,3 +132,19 @@ def test_a_revoked_token_is_out_at_once(cloud, admin):
     assert ask(guest.token)[0] == 200
     admin.ask("PATCH", f"/v3/users/{user['id']}", {"user": {"enabled": False}})
     assert ask(guest.token)[0] == 401
+
+
+def test_a_service_speaks_for_its_user(cloud, admin):
+    """With both tokens; the service's counts for something only with the role `service`."""
+    secrets = json.loads((cloud.state / "secrets.json").read_text())
+    nova = Person(admin.identity, name="nova", password=secrets["nova"], project="service")
+    ask = guarded(cloud, admin, service_token_roles="service", service_token_roles_required="true")
+    status, _, _, seen = ask(admin.token, nova.token)
+    assert status == 200
+    assert seen["HTTP_X_SERVICE_IDENTITY_STATUS"] == "Confirmed"
+    assert seen["HTTP_X_SERVICE_USER_NAME"] == "nova"
+    assert "service" in seen["HTTP_X_SERVICE_ROLES"].split(",")
+    assert seen["HTTP_X_USER_NAME"] == "admin"
+    # Of somebody who is no service, or of nobody.
+    assert ask(admin.token, admin.token)[0] == 401
+    assert ask(admin.token, "nonsense")[0] == 401

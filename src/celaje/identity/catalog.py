@@ -4,6 +4,7 @@ import logging
 import re
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 
 from celaje.common.db import Transaction, fetch_all
@@ -46,6 +47,8 @@ class Catalog:
         self._services = services
         self._direct = direct or {}
         self._by_group = by_group or {}
+        # Most of what a token's answer is long for, written out once.
+        self._written: msgspec.Raw | None = None
         self._fixed = not any(_PLACE.search(e["url"]) for s in services for e in s["endpoints"])
 
     @classmethod
@@ -68,6 +71,14 @@ class Catalog:
                     }
                 )
         return cls(services, *endpoint_filters.all_filters(tx))
+
+    def written_for(self, user_id: str, project_id: str | None) -> msgspec.Raw | list[dict[str, Any]]:
+        """As `for_token`, for an answer; as JSON already where it is the same for everybody."""
+        if not self._fixed or project_id in self._direct or project_id in self._by_group:
+            return self.for_token(user_id, project_id)
+        if self._written is None:
+            self._written = msgspec.Raw(msgspec.json.encode(self._services))
+        return self._written
 
     def for_token(self, user_id: str, project_id: str | None) -> list[dict[str, Any]]:
         """Services with their endpoints' URLs for this user and project. Without a project, endpoints

@@ -185,7 +185,7 @@ def view(service: Any, tx: Transaction, token: Token, about: About, with_catalog
         body["system"] = {"all": True}
     body["roles"] = [{"id": role_id, "name": name} for role_id, name in token.roles]
     if with_catalog:
-        body["catalog"] = service.catalog.get(tx).for_token(token.user_id, token.project_id)
+        body["catalog"] = service.catalog.get(tx).written_for(token.user_id, token.project_id)
         if token.project_id and (providers := service.providers.get(tx)):
             body["service_providers"] = providers
     if credential is not None:
