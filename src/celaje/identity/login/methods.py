@@ -188,6 +188,8 @@ def by_token(service: Any, shown: Row, _: Request) -> Proof:
 
 
 def by_application_credential(service: Any, shown: Row, _: Request) -> Proof:
+    if not {"id", "name"} & shown.keys():
+        raise Invalid("Expecting to find id, or name and user, in application_credential.")
     secret = shown.get("secret")
     if not isinstance(secret, str):
         raise LoginFailed(cause="no secret with the application credential")
