@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from celaje.common import clock
 from celaje.common.db import Transaction
-from celaje.common.db.paging import MarkerNotFound
 from celaje.common.errors import Invalid, NotFound
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import read_limit
 from celaje.image.api import access
-from celaje.image.api.metadefs.namespaces import content, link, load
+from celaje.image.api.metadefs.namespaces import content, link, load, moments, object_view
 from celaje.image.db import metadefs
 
 Row = dict[str, Any]
@@ -22,27 +20,12 @@ class DefinitionNotFound(NotFound):
     text = "Metadata definition {kind} {name} was not found in namespace={namespace}."
 
 
-def _moments(row: Row) -> Row:
-    return {
-        "created_at": clock.iso(row["created_at"], zulu=True),
-        "updated_at": clock.iso(row["updated_at"], zulu=True),
-    }
-
-
-def _object(row: Row) -> Row:
-    shown = {"name": row["name"], "required": [], "properties": {}, **row["body"], **_moments(row)}
-    shown["self"] = link(row["namespace"], "objects", row["name"])
-    return {**shown, "schema": "/v2/schemas/metadefs/object"}
-
-
 def _property(row: Row) -> Row:
     return {"name": row["name"], **row["body"]}
 
 
 def _tag(row: Row) -> Row:
-    shown = {"name": row["name"], **_moments(row)}
-    shown["self"] = link(row["namespace"], "tags", row["name"])
-    return {**shown, "schema": "/v2/schemas/metadefs/tag"}
+    return {"name": row["name"], **moments(row)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +57,7 @@ class Kind:
         start = 0
         if query.get("marker"):
             if query["marker"] not in names:
-                raise MarkerNotFound(marker=query["marker"][:80])
+                raise DefinitionNotFound(kind=self.name, name=query["marker"][:80], namespace=namespace)
             start = names.index(query["marker"]) + 1
         shown = found[start : start + (conf.limit_param_default if asked is None else limit)]
         pairs = [(name, value) for name, value in request.query_pairs if name != "marker"]
@@ -156,7 +139,7 @@ class Properties(Kind):
         found, associations = request.service.database.read(run)
         asked = request.query.get("resource_type")
         prefix = next((one["prefix"] for one in associations if one["name"] == asked), None) or ""
-        return {"properties": {prefix + row["name"]: row["body"] for row in found}}
+        return {"properties": {prefix + row["name"]: _property(row) for row in found}}
 
 
 class Tags(Kind):
@@ -181,6 +164,6 @@ class Tags(Kind):
         return {"tags": [{"name": name} for name in names]}
 
 
-OBJECTS = Kind("object", "objects", _object, "delete_metadef_object")
+OBJECTS = Kind("object", "objects", object_view, "delete_metadef_object")
 PROPERTIES = Properties("property", "properties", _property, "remove_metadef_property")
 TAGS = Tags("tag", "tags", _tag, "delete_metadef_tag")

@@ -5,7 +5,6 @@ from urllib.parse import quote, urlencode
 
 from celaje.common import clock
 from celaje.common.db import Transaction
-from celaje.common.db.paging import MarkerNotFound
 from celaje.common.errors import Forbidden, Invalid, NotFound
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import read_limit
@@ -45,7 +44,7 @@ def _visible(request: Request, row: Row) -> bool:
 
 
 def link(name: str, *more: str) -> str:
-    return "/".join(["/v2/metadefs/namespaces", *(quote(part, safe="") for part in (name, *more))])
+    return "/".join(["/v2/metadefs/namespaces", *(quote(part, safe=":") for part in (name, *more))])
 
 
 def view(row: Row) -> Row:
@@ -92,7 +91,7 @@ def index(request: Request) -> Row:
         if query.get("marker"):
             marker = metadefs.namespace(tx, query["marker"])
             if marker is None or not _visible(request, marker):
-                raise MarkerNotFound(marker=query["marker"][:80])
+                raise NamespaceNotFound(name=query["marker"][:80])
         found = metadefs.namespaces(
             tx,
             project_id=request.context.project_id,
@@ -109,7 +108,7 @@ def index(request: Request) -> Row:
     shown = []
     for row in found:
         fits = [association_view(one) for one in associations[row["name"]]]
-        shown.append({**view(row), "resource_type_associations": fits})
+        shown.append({**view(row), **({"resource_type_associations": fits} if fits else {})})
     pairs = [(name, value) for name, value in request.query_pairs if name != "marker"]
     base = "/v2/metadefs/namespaces"
     body: Row = {"namespaces": shown, "schema": "/v2/schemas/metadefs/namespaces"}
@@ -189,7 +188,20 @@ def _prefixed(row: Row, prefix: str) -> Row:
     body = dict(row["body"])
     if prefix and body.get("properties"):
         body["properties"] = {prefix + name: value for name, value in body["properties"].items()}
-    return {"name": row["name"], **body}
+    return object_view({**row, "body": body})
+
+
+def moments(row: Row) -> Row:
+    return {
+        "created_at": clock.iso(row["created_at"], zulu=True),
+        "updated_at": clock.iso(row["updated_at"], zulu=True),
+    }
+
+
+def object_view(row: Row) -> Row:
+    shown = {"name": row["name"], "required": [], "properties": {}, **row["body"], **moments(row)}
+    shown["self"] = link(row["namespace"], "objects", row["name"])
+    return {**shown, "schema": "/v2/schemas/metadefs/object"}
 
 
 def show(request: Request, namespace: str) -> Row:
@@ -212,8 +224,9 @@ def update(request: Request, namespace: str) -> Row:
             name=body["namespace"],
             display_name=body.get("display_name"),
             description=body.get("description"),
-            visibility=body.get("visibility", row["visibility"]),
-            protected=body.get("protected", row["protected"]),
+            # What is not named is as in a new one: a PUT replaces.
+            visibility=body.get("visibility", "private"),
+            protected=body.get("protected", False),
             owner=body.get("owner", row["owner"]),
         )
         changed = metadefs.namespace(tx, body["namespace"])
