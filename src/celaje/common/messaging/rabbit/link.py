@@ -149,7 +149,9 @@ class Link:
                     broken = error
                     LOG.exception("%s: the connection to RabbitMQ is given up", self.name)
                 self._connection = None
-                self._outage.begin(self._heard)
+                if self._heard:
+                    # Before the first connection nothing was known that silence could make doubtful.
+                    self._outage.begin(self._heard)
                 _abandon(connection)
                 for rider in list(self._riders):
                     rider.lost(broken)
