@@ -386,3 +386,8 @@ def test_the_filters_of_a_file(lab, tmp_path):
     }
     assert volumes.get("/volumes?name=a").status == 200
     assert volumes.get("/volumes?status=error").status == 400
+
+
+def test_a_method_that_a_url_does_not_take_is_not_found(volumes):
+    for answer in (volumes.put("/volumes", {}), volumes.delete("/volumes"), volumes.post("/limits", {})):
+        assert answer.status == 404 and "The resource could not be found." in answer.words

@@ -6,7 +6,7 @@ Sources: the error bodies that the API references show, and answers of the real 
 from collections.abc import Callable
 from typing import Any
 
-from celaje.common.errors import CelajeError
+from celaje.common.errors import CelajeError, NotFound
 
 Body = dict[str, Any]
 Dialect = Callable[[CelajeError, str], tuple[int, Body]]
@@ -94,6 +94,9 @@ def compute(error: CelajeError, request_id: str) -> tuple[int, Body]:
 def volume(error: CelajeError, request_id: str) -> tuple[int, Body]:
     if error.kind == "unauthorized":
         return middleware(error, request_id)
+    if error.kind == "method_not_allowed":
+        # Cinder's router knows methods and paths together only.
+        return _fault(404, NotFound("The resource could not be found."))
     status, body = _fault(status_of(error, over_quota=413), error)
     if error.kind == "over_quota":
         # Cinder's outermost layer words these, with the error's name in front; clients look for it.
