@@ -6,23 +6,24 @@ from typing import Any
 from sqlalchemy import bindparam, case, func, select
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all
 from celaje.image.db.tables import DELETED_IMAGES, IMAGES, LOCATIONS, MEMBERS, PROPERTIES, TAGS
 from celaje.image.errors import IdTaken
 
 Row = dict[str, Any]
 
-_GET = select(IMAGES).where(IMAGES.c.id == bindparam("image_id"))
-_LOCK = _GET.with_for_update()
+_BY_ID = select(IMAGES).where(IMAGES.c.id == bindparam("row"))
+_GET, _LOCK = Prepared(_BY_ID), Prepared(_BY_ID.with_for_update())
 _INSERT = IMAGES.insert()
 _STATUS = select(IMAGES.c.status).where(IMAGES.c.id == bindparam("image_id"))
 _WAS = select(DELETED_IMAGES.c.id).where(DELETED_IMAGES.c.id == bindparam("image_id"))
-_TAGS = (
-    select(TAGS.c.image_id, TAGS.c.value)
-    .where(TAGS.c.image_id.in_(bindparam("ids", expanding=True)))
-    .order_by(TAGS.c.value)
-)
-_PROPERTIES = select(PROPERTIES).where(PROPERTIES.c.image_id.in_(bindparam("ids", expanding=True)))
+_MANY_TAGS = select(TAGS.c.image_id, TAGS.c.value).order_by(TAGS.c.value)
+_MANY_PROPERTIES = select(PROPERTIES)
+# Of one image, which most requests are about, and of many.
+_TAGS = Prepared(_MANY_TAGS.where(TAGS.c.image_id == bindparam("image")))
+_PROPERTIES = Prepared(_MANY_PROPERTIES.where(PROPERTIES.c.image_id == bindparam("image")))
+_MANY_TAGS = _MANY_TAGS.where(TAGS.c.image_id.in_(bindparam("ids", expanding=True)))
+_MANY_PROPERTIES = _MANY_PROPERTIES.where(PROPERTIES.c.image_id.in_(bindparam("ids", expanding=True)))
 _LOCATIONS = (
     select(LOCATIONS)
     .where(LOCATIONS.c.image_id.in_(bindparam("ids", expanding=True)))
@@ -36,11 +37,9 @@ _USAGE = select(func.coalesce(func.sum(IMAGES.c.size), 0)).where(
 def get(tx: Transaction, image_id: str, *, lock: bool = False) -> Row | None:
     """One image with its `tags` (sorted list) and `properties` (dict). `lock`: nobody else changes it until
     this transaction ends."""
-    row = tx.execute(_LOCK if lock else _GET, {"image_id": image_id}).mappings().first()
-    if row is None:
-        return None
-    image = dict(row)
-    complete(tx, [image])
+    image = (_LOCK if lock else _GET).one(tx, row=image_id)
+    if image is not None:
+        complete(tx, [image])
     return image
 
 
@@ -51,11 +50,16 @@ def complete(tx: Transaction, images: list[Row]) -> None:
         image["tags"], image["properties"] = [], {}
     if not by_id:
         return
-    ids = {"ids": list(by_id)}
-    for row in tx.execute(_TAGS, ids):
-        by_id[row.image_id]["tags"].append(row.value)
-    for row in tx.execute(_PROPERTIES, ids):
-        by_id[row.image_id]["properties"][row.name] = row.value
+    if len(by_id) == 1:
+        (only,) = by_id
+        tags, properties = _TAGS.all(tx, image=only), _PROPERTIES.all(tx, image=only)
+    else:
+        ids = {"ids": list(by_id)}
+        tags, properties = fetch_all(tx, _MANY_TAGS.params(ids)), fetch_all(tx, _MANY_PROPERTIES.params(ids))
+    for row in tags:
+        by_id[row["image_id"]]["tags"].append(row["value"])
+    for row in properties:
+        by_id[row["image_id"]]["properties"][row["name"]] = row["value"]
 
 
 def insert(tx: Transaction, image: Mapping[str, Any]) -> None:
