@@ -56,7 +56,9 @@ def value_of(path, line):
 @pytest.mark.parametrize(
     ("key", "readers"),
     [
-        ("rpc_response_timeout", {"network", "volume", "compute"}),
+        # By a message table of the common ground, so by whoever has messages; it does not tell them apart.
+        ("rpc_response_timeout", set(SERVICES)),
+        ("api_wait_timeout", {"compute"}),
         ("pool_timeout", set(SERVICES)),
         ("attachment_wait_timeout", {"volume"}),
         ("[security_compliance] lockout_duration", {"identity"}),
