@@ -2,7 +2,7 @@
 
 Nova puts a fresh file over the volume's and has the guest go on in `new_file`, so that the old one is the
 snapshot. Here the guest stays where it is and `new_file`, which is there and empty, gets the content of this
-moment (docs/decisions/0006): nothing has to be merged back, hence there is no DELETE.
+moment (docs/decisions/0007): nothing has to be merged back, hence there is no DELETE.
 """
 
 from typing import Any
