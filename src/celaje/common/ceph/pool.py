@@ -132,12 +132,10 @@ class Pool:
         found = self._told("children", self.spec(image, name))
         return [(each["pool"], each["image"]) for each in found]
 
-    def clone(self, pool: str, image: str, snapshot: str, target: str, object_size: int) -> None:
-        """Copy on write; nothing happens when the target is there."""
-        self.run(
-            "clone", "--object-size", f"{object_size}B", f"{pool}/{image}@{snapshot}", self.spec(target),
-            accept=(0, errno.EEXIST),
-        )  # fmt: skip
+    def clone(self, pool: str, image: str, snapshot: str, target: str) -> None:
+        """Copy on write; nothing happens when the target is there. It has objects of its parent's size:
+        `rbd` refuses smaller ones."""
+        self.run("clone", f"{pool}/{image}@{snapshot}", self.spec(target), accept=(0, errno.EEXIST))
 
     # The trash: what is still needed there by clones, and not by name any more.
 

@@ -157,7 +157,7 @@ class RbdDriver(base.VolumeDriver):
             size = volume["size"] * base.GIB
             if found["size"] > size:
                 raise base.ImageDoesNotFit(image_size=-(-found["size"] // base.GIB), size=volume["size"])
-            self._pool.clone(pool, name, snapshot, _name(volume), self._object)
+            self._pool.clone(pool, name, snapshot, _name(volume))
             self._grow(_name(volume), size)
             return {}
         return None
@@ -170,7 +170,7 @@ class RbdDriver(base.VolumeDriver):
                 raise base.SnapshotMissing(snapshot_id=snapshot["id"])
             found = self._pool.snapshots(holder)[kept]
             base.refuse_shrinking(volume["id"], found["size"] / base.GIB, volume["size"])
-            self._pool.clone(self._pool.name, holder, kept, name, self._object)
+            self._pool.clone(self._pool.name, holder, kept, name)
         self._grow(name, volume["size"] * base.GIB)
         if self.configuration.rbd_flatten_volume_from_snapshot:
             self._pool.flatten(name, self._timeout)
@@ -183,7 +183,7 @@ class RbdDriver(base.VolumeDriver):
             found = self._existing(source)
             base.refuse_shrinking(volume["id"], found["size"] / base.GIB, volume["size"])
             self._pool.snap(origin, made)
-            self._pool.clone(self._pool.name, origin, made, name, self._object)
+            self._pool.clone(self._pool.name, origin, made, name)
         self._grow(name, volume["size"] * base.GIB)
         if self._depth(name) > self.configuration.rbd_max_clone_depth:
             self._pool.flatten(name, self._timeout)
