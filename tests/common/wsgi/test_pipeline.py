@@ -297,7 +297,9 @@ def test_each_service_words_errors_its_own_way(ask, persona, dialect):
     assert ask("GET", "/quota", dialect=dialect).status == over_quota
     assert ask("GET", "/bug", dialect=dialect).status == 500
     anonymous = ask("GET", "/jars", dialect=dialect)
-    assert (anonymous.status, anonymous.body["error"]["code"]) == (401, 401)
+    # All but Glance have keystonemiddleware answer those who bring no token.
+    refused = anonymous.body["code"][:3] if dialect is dialects.image else anonymous.body["error"]["code"]
+    assert (anonymous.status, int(refused)) == (401, 401)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
