@@ -60,13 +60,14 @@ def _note_call(call: ast.Call, scope: dict[str, Any], found: Handling) -> None:
             option = _option(argument)
             if option and option not in found.waits:
                 found.waits.append(option)
-    # The function that waits for a checkpoint is told its name by its caller.
-    function = scope.get(name) if isinstance(call.func, ast.Name) else None
-    if isinstance(function, types.FunctionType) and "checkpoint" in inspect.signature(function).parameters:
-        told = [
-            one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
-        ]
-        found.checkpoint = told[-1] if told else found.checkpoint
+    if name == "result" and len(call.args) > 2:
+        found.checkpoint = _text(call.args[2], scope) or found.checkpoint
+
+
+def _text(node: ast.expr, scope: dict[str, Any]) -> str | None:
+    """A string written there, or a constant of the module."""
+    value = node.value if isinstance(node, ast.Constant) else scope.get(getattr(node, "id", ""))
+    return value if isinstance(value, str) else None
 
 
 def _option(node: ast.AST) -> tuple[str | None, str] | None:
