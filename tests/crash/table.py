@@ -53,7 +53,7 @@ WALKS: dict[str, tuple[str, ...]] = {
     "CreateServerOnVolume": ("server.create", *_CREATE, "attachment.connect"),
     "DeleteServer": ("server.delete", "attachment.disconnect"),
     "DeleteServerWithItsVolume": ("server.delete", *_DELETE),
-    "Stop": ("server.power_off",),
+    "Stop": ("server.stop",),
     "PlugInterface": ("server.attach_interface", "port.bind"),
     "ImportStagedImage": ("image.import",),
     "ImportImageFromTheWeb": ("image.import",),

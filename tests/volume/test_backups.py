@@ -212,7 +212,7 @@ def test_refusals(lab, volumes, settled, backup_of, until):
     assert reader.get(path).status == 200
     assert reader.delete(path).status == 403
     assert volumes.get(f"{path}/export_record").status == 403
-    for body in ({}, {"volume_id": "x"}, {"volume_id": volume_id, "container": ""}, {"size": 1}):
+    for body in ({}, {"volume_id": "x"}, {"volume_id": volume_id, "container": "x" * 256}, {"size": 1}):
         assert volumes.post("/backups", {"backup": body}).status == 400
     assert volumes.post("/backups", {"backup": {"volume_id": backup["id"]}}).status == 404
 

@@ -216,8 +216,8 @@ def test_reboots_and_refusals(bench):
     assert driver.power_state(server) is PowerState.RUNNING
     driver.reboot(server, hard=True)
     assert driver.power_state(server) is PowerState.RUNNING
-    with pytest.raises(UnsupportedConnection, match="'iscsi'"):
-        driver.attach_volume(server, {"driver_volume_type": "iscsi", "data": {"volume_id": VOLUME}})
+    with pytest.raises(UnsupportedConnection, match="'fibre_channel'"):
+        driver.attach_volume(server, {"driver_volume_type": "fibre_channel", "data": {"volume_id": VOLUME}})
     driver.suspend(server)
     with pytest.raises(PowerStateRefused, match="while it is suspended"):
         driver.pause(server)
