@@ -15,8 +15,9 @@ from celaje.common import trail
 from tests.bench.figures import Theme
 from tests.bench.lab import BenchLab
 
-# Turns of both kinds; operations of one turn.
-TURNS, REQUESTS, SERVERS = 40, 60, 4
+# Turns of both kinds; operations of one turn, which is to be longer than the journal gathers rows for
+# (request_journal.DELAY): else each turn's end forces a commit that a cloud at work never makes.
+TURNS, REQUESTS, SERVERS = 16, 400, 24
 UNLIMITED = {("quota", name): -1 for name in ("instances", "cores", "ram", "server_groups")}
 
 
@@ -32,16 +33,17 @@ def lab(tmp_path):
 
 @contextmanager
 def unseen(cloud):
-    """Nothing but the flows' own rows is written down."""
-    apis = [service.api for service in cloud.running.values()]
-    observers = [api.observers for api in apis]
-    for api in apis:
-        api.observers = []
+    """Nothing but the flows' own rows is written down, and the line of each request in the log, as any
+    service has it."""
+    journals = [service._requests for service in cloud.running.values()]
+    kept = [journal._kept for journal in journals]
+    for journal in journals:
+        journal._kept = 0
     trail.keep(False)
     yield
     trail.keep(True)
-    for api, kept in zip(apis, observers, strict=True):
-        api.observers = kept
+    for journal, number in zip(journals, kept, strict=True):
+        journal._kept = number
 
 
 def written(cloud):
