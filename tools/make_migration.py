@@ -16,7 +16,10 @@ from celaje.cloud import service_class
 from celaje.common.db import Database
 from celaje.common.db.schema import build_by_migrations, revisions
 
-HEADER = '''"""{title}."""
+HEADER = '''"""{title}.
+
+Written by tools/make_migration.py: one step, as long as the tables that it makes, frozen with a release.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -13,6 +13,7 @@ from celaje.volume.api import (
     backup_records,
     backups,
     cgsnapshots,
+    cleanup,
     clusters,
     consistencygroups,
     encryptions,
@@ -36,7 +37,6 @@ from celaje.volume.api import (
     versions,
     volume_creation,
     volumes,
-    workers,
 )
 from celaje.volume.api import volume_actions as actions
 from celaje.volume.api import volume_moves as moves
@@ -342,7 +342,7 @@ _ADMINISTRATION = [
     Route("PUT", "/os-services/failover", "volume:failover_host", services.failover_host, 202, since=(3, 26), schema=services.FAILOVER),
     Route("PUT", "/os-services/get-log", "volume_extension:services:update", log_levels.get, since=(3, 32), schema=log_levels.GET),
     Route("PUT", "/os-services/set-log", "volume_extension:services:update", log_levels.set_, 202, since=(3, 32), schema=log_levels.SET),
-    Route("POST", "/workers/cleanup", "workers:cleanup", workers.cleanup, 202, since=(3, 24), schema=workers.CLEANUP, optional_body=True),
+    Route("POST", "/workers/cleanup", "workers:cleanup", cleanup.cleanup, 202, since=(3, 24), schema=cleanup.CLEANUP, optional_body=True),
     Route("GET", "/os-hosts", "volume_extension:hosts", hosts.index),
     Route("GET", "/os-hosts/{host_name}", "volume_extension:hosts", hosts.show),
     Route("PUT", "/os-hosts/{host_name}", "volume_extension:hosts", hosts.update, schema=hosts.UPDATE),

@@ -1,4 +1,7 @@
-"""Initial."""
+"""Initial.
+
+Written by tools/make_migration.py: one step, as long as the tables that it makes, frozen with a release.
+"""
 
 import sqlalchemy as sa
 from alembic import op
