@@ -69,12 +69,8 @@ def keys(exam: Examination) -> Iterator[Finding]:
         return
     for number in numbers:
         file = folder / str(number)
-        try:
-            good = len(base64.urlsafe_b64decode(file.read_bytes().strip())) == _KEY
-            why = "it is not a Fernet key"
-        except (OSError, binascii.Error) as error:
-            good, why = False, getattr(error, "strerror", None) or "it is not a Fernet key"
-        if not good:
+        why = _no_key(file)
+        if why:
             yield Finding(
                 ERROR,
                 f"The key {number} cannot be used: {why}.",
@@ -90,6 +86,16 @@ def keys(exam: Examination) -> Iterator[Finding]:
             "Without a staged key 0 beside the sealing one, a rotation refuses good tokens.",
             "celaje identity setup-keys",
         )
+
+
+def _no_key(file: Path) -> str | None:
+    """Why the file holds no Fernet key; None if it does."""
+    wrong = "it is not a Fernet key"
+    try:
+        good = len(base64.urlsafe_b64decode(file.read_bytes().strip())) == _KEY
+    except (OSError, binascii.Error) as error:
+        return getattr(error, "strerror", None) or wrong
+    return None if good else wrong
 
 
 def volume_keys(exam: Examination) -> Iterator[Finding]:
@@ -109,12 +115,8 @@ def volume_keys(exam: Examination) -> Iterator[Finding]:
                 "Bring it back, or copy that of another machine.",
             )
         return
-    try:
-        good = len(base64.urlsafe_b64decode(file.read_bytes().strip())) == _KEY
-        why = "it is not a Fernet key"
-    except (OSError, binascii.Error) as error:
-        good, why = False, getattr(error, "strerror", None) or "it is not a Fernet key"
-    if not good:
+    why = _no_key(file)
+    if why:
         yield Finding(
             ERROR,
             f"The key file of encrypted volumes cannot be used: {why}.",
