@@ -4,7 +4,19 @@
 operation passes.
 """
 
-from tests.crash import operations, volume_operations
+from tests.crash.operations import (
+    attachments,
+    backups,
+    contents,
+    groups,
+    images,
+    moves,
+    servers,
+    snapshots,
+    volumes,
+)
+
+MODULES = (volumes, contents, moves, snapshots, backups, attachments, groups, servers, images)
 
 _CREATE, _DELETE = ("volume.create",), ("volume.delete",)
 _MOVED = ("volume.remove_source",)
@@ -67,6 +79,5 @@ WALKS: dict[str, tuple[str, ...]] = {
 ELSEWHERE = {"image.upload", "image.stage"}
 
 OPERATIONS = {
-    **operations.OPERATIONS,
-    **{name: getattr(volume_operations, name)() for name in WALKS if name not in operations.OPERATIONS},
+    name: next(getattr(module, name) for module in MODULES if hasattr(module, name))() for name in WALKS
 }

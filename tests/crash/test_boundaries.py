@@ -9,8 +9,8 @@ import pytest
 from celaje.image.conductor import FLOWS as IMAGE_FLOWS
 from celaje.volume.conductor import FLOWS as VOLUME_FLOWS
 from tests.crash.lives import Death, Lives
-from tests.crash.operations import Story
 from tests.crash.soundness import assert_sound
+from tests.crash.story import Story
 from tests.crash.table import ELSEWHERE, OPERATIONS, WALKS
 
 pytestmark = pytest.mark.timeout(300)

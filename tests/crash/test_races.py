@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from tests.crash.lives import Lives
-from tests.crash.operations import CINDER, Story
 from tests.crash.soundness import assert_sound
+from tests.crash.story import CINDER, Story
 
 ROUNDS = 5
 
