@@ -68,6 +68,19 @@ def test_endpoint_groups_narrow_a_catalog(identity):
     assert identity.admin.post(path, body).status == 400
 
 
+def test_the_filters_of_an_endpoint_group_may_be_taken_away(identity):
+    path = "/v3/OS-EP-FILTER/endpoint_groups"
+    body = {"endpoint_group": {"name": "g", "filters": {"interface": "public"}}}
+    group = identity.admin.post(path, body).ok(201)["endpoint_group"]["id"]
+    changed = identity.patch(f"{path}/{group}", {"endpoint_group": {"filters": {}}}).ok()["endpoint_group"]
+    assert changed["filters"] == {}
+    listed = identity.admin.get(f"{path}/{group}/endpoints").ok()["endpoints"]
+    assert {each["id"] for each in listed} == {
+        each["id"] for each in identity.admin.get("/v3/endpoints").ok()["endpoints"]
+    }
+    assert identity.patch(f"{path}/{group}", {"endpoint_group": {"filters": {"colour": "red"}}}).status == 400
+
+
 def test_regions(identity):
     admin = identity.admin
     parent = admin.put("/v3/regions/north", {"region": {"description": "d"}}).ok(201)["region"]

@@ -11,9 +11,22 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from tests.cloud import LabCloud
+from tests.identity.conftest import CHEAP, Identity
 
 PATH = "/v3/OS-OAUTH2/token"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PEER = "HTTP_X_PEER"
+
+
+@pytest.fixture
+def identity(tmp_path):
+    """With another service beside it; a proxy in front of both hands on certificates."""
+    peer = {("oauth2", "client_certificate_variable"): PEER}
+    overrides = {"identity": {**CHEAP, **peer}, "volume": peer}
+    cloud = LabCloud.at(tmp_path / "state", overrides, services=("identity", "volume")).begin()
+    yield Identity(cloud)
+    cloud.stop(1)
 
 
 @pytest.fixture
@@ -60,13 +73,9 @@ def test_what_is_not_base64_is_nobody(identity):
     assert answer.status == 401
 
 
-PEER = "HTTP_X_PEER"
-
-
 @pytest.fixture
 def robot(identity):
     """A user with a certificate of their name, and the mapping that asks for it."""
-    identity.service.conf.set_override("client_certificate_variable", PEER, "oauth2")
     rules = [
         {
             "local": [
@@ -141,6 +150,44 @@ def test_a_certificate_gets_a_token_that_is_bound_to_it(identity, robot):
     assert identity.post_auth(auth).status == 403
     identity.patch(f"/v3/users/{robot['id']}", {"user": {"enabled": False}}).ok()
     assert ask_with(identity, robot["id"], pem).status == 401
+
+
+def der(pem):
+    return base64.b64encode(x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)).decode()
+
+
+def test_a_bound_token_is_nothing_without_its_certificate(identity, robot):
+    pem = certificate_of(robot)
+    sealed = ask_with(identity, robot["id"], pem).ok()["access_token"]
+    project = identity.find("project", "demo")["id"]
+    places = (
+        (identity.anonymous, "/v3/auth/projects"),
+        (identity.cloud.anonymous("volume"), f"/v3/{project}/volumes"),
+    )
+    for client, path in places:
+
+        def asks(by="X-Auth-Token", client=client, path=path, **headers):
+            token = {by: sealed if by == "X-Auth-Token" else f"Bearer {sealed}"}
+            return client.get(path, headers={**token, **headers}).status
+
+        # As nginx, HAProxy and RFC 9440 write it; as a client of OAuth 2.0 sends the token.
+        for shown in (quote(pem), der(pem), f":{der(pem)}:"):
+            assert asks(**{"X-Peer": shown}) == 200
+        assert asks(by="Authorization", **{"X-Peer": der(pem)}) == 200
+        assert asks() == asks(by="Authorization") == 401
+        for other in (certificate_of(robot), "noise", "-----BEGIN CERTIFICATE-----", "é"):
+            assert asks(**{"X-Peer": quote(other)}) == 401
+        assert asks(**{"Ssl-Client-Cert": quote(pem)}) == 401
+
+
+def test_what_a_service_does_for_its_user_needs_no_certificate(identity, robot):
+    sealed = ask_with(identity, robot["id"], certificate_of(robot)).ok()["access_token"]
+    service = identity.as_user("nova", scope="service").token
+    asks = identity.cloud.anonymous("volume")
+    path = f"/v3/{identity.find('project', 'demo')['id']}/volumes"
+    assert asks.get(path, headers={"X-Auth-Token": sealed, "X-Service-Token": service}).status == 200
+    demo = identity.as_user("demo", scope="demo").token
+    assert asks.get(path, headers={"X-Auth-Token": sealed, "X-Service-Token": demo}).status == 401
 
 
 @pytest.mark.parametrize(

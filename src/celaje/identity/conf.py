@@ -103,13 +103,6 @@ OPTIONS: Options = {
             default="oauth2_mapping",
             help="The mapping that says which names in a client's certificate must be the user's.",
         ),
-        cfg.StrOpt(
-            "client_certificate_variable",
-            default="SSL_CLIENT_CERT",
-            help="The variable in which the web server in front hands on the client's certificate, PEM, "
-            "escaped as in URLs or not. HTTP_X_... for a header that a proxy sets, and drops where a client "
-            "sends it.",
-        ),
     ],
     "credential": [
         cfg.IntOpt(

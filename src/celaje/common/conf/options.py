@@ -34,6 +34,7 @@ def common_options() -> Options:
         "api": _api(),
         "ssl": _ssl(),
         "keystone_authtoken": _authtoken(),
+        "oauth2": _oauth2(),
         "fernet_tokens": _fernet_tokens(),
         "service": _service(),
         "flows": _flows(),
@@ -264,6 +265,19 @@ def _authtoken() -> list[cfg.Opt]:
             min=0.1,
             help="Seconds that this service waits for an answer of another API. The work there goes on. "
             "Longer than that API's own waits.",
+        ),
+    ]
+
+
+def _oauth2() -> list[cfg.Opt]:
+    return [
+        cfg.StrOpt(
+            "client_certificate_variable",
+            default="SSL_CLIENT_CERT",
+            help="The variable in which whoever ends TLS in front hands on the client's certificate: PEM, "
+            "escaped as in URLs or not, or DER in base64. HTTP_X_... for a header that a proxy sets, and "
+            "drops where a client sends it. A token of OAuth 2.0 that is bound to a certificate is refused "
+            "by every service without it.",
         ),
     ]
 

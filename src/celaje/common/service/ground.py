@@ -48,4 +48,8 @@ class Ground:
         return self.conf.host
 
     def authentication(self) -> Authentication:
-        return Authentication(self.tokens, self.revocations)
+        return Authentication(
+            self.tokens,
+            self.revocations,
+            certificate_variable=self.conf.oauth2.client_certificate_variable,
+        )

@@ -17,22 +17,22 @@ from celaje.identity.ids import new_id
 
 Row = dict[str, Any]
 
-_PROPERTIES = {
-    "name": schemas.name(255),
-    "description": schemas.TEXT_OR_NULL,
-    "filters": {
-        "type": "object",
-        "properties": {
-            "interface": {"enum": ["admin", "internal", "public"]},
-            "region_id": {"type": ["string", "null"]},
-            "service_id": {"type": "string"},
-            "enabled": {"type": "boolean"},
-        },
-        "anyOf": [{"required": [name]} for name in ("interface", "region_id", "service_id")],
-        "additionalProperties": False,
+_FILTERS = {
+    "type": "object",
+    "properties": {
+        "interface": {"enum": ["admin", "internal", "public"]},
+        "region_id": {"type": ["string", "null"]},
+        "service_id": {"type": "string"},
+        "enabled": {"type": "boolean"},
     },
+    "additionalProperties": False,
 }
-CREATE = schemas.body("endpoint_group", _PROPERTIES, required=("name", "filters"), extra=False)
+_PROPERTIES = {"name": schemas.name(255), "description": schemas.TEXT_OR_NULL, "filters": _FILTERS}
+# A group is made to tell endpoints apart. Later its filters may be taken away: every endpoint fits then.
+_SOME = {**_FILTERS, "anyOf": [{"required": [name]} for name in ("interface", "region_id", "service_id")]}
+CREATE = schemas.body(
+    "endpoint_group", {**_PROPERTIES, "filters": _SOME}, required=("name", "filters"), extra=False
+)
 UPDATE = schemas.body("endpoint_group", _PROPERTIES, update=True, extra=False)
 
 

@@ -10,6 +10,7 @@ import logging
 from typing import Any
 from urllib.parse import parse_qs
 
+from celaje.common import client_certificate
 from celaje.common.errors import CelajeError, Invalid, Unauthorized
 from celaje.common.wsgi import Request, Response
 from celaje.identity.errors import LoginFailed
@@ -48,30 +49,30 @@ def _token(request: Request, form: dict[str, str]) -> str:
     """The sealed token; a certificate goes before a secret."""
     service = request.service
     conf = service.conf.oauth2
-    pem = certificate.shown(request, conf.client_certificate_variable)
-    if pem is not None:
+    text = client_certificate.shown(request.http.env, conf.client_certificate_variable)
+    if text is not None:
         client_id, secret = form.get("client_id"), None
     else:
         client_id, secret = _basic(request) or (form.get("client_id"), form.get("client_secret"))
-    method = "tls_client_auth" if pem is not None else "client_secret_basic"
-    if not client_id or not (pem or secret) or method not in conf.oauth2_authn_methods:
+    method = "tls_client_auth" if text is not None else "client_secret_basic"
+    if not client_id or not (text or secret) or method not in conf.oauth2_authn_methods:
         raise LoginFailed("Client authentication failed.")
-    if pem is not None:
-        return _by_certificate(service, client_id, pem)
+    if text is not None:
+        return _by_certificate(service, client_id, text)
     shown = {"id": client_id, "secret": secret}
     auth = {"identity": {"methods": ["application_credential"], "application_credential": shown}}
-    text, _ = issue.login(service, auth, request, with_catalog=False)
-    return text
+    sealed, _ = issue.login(service, auth, request, with_catalog=False)
+    return sealed
 
 
-def _by_certificate(service: Any, client_id: str, pem: str) -> str:
+def _by_certificate(service: Any, client_id: str, shown: str) -> str:
     try:
-        proof = certificate.prove(service, client_id, pem)
-        text, _ = issue.issue(service, proof, None, with_catalog=False)
+        proof = certificate.prove(service, client_id, shown)
+        sealed, _ = issue.issue(service, proof, None, with_catalog=False)
     except Unauthorized as error:
         log.warning("OAuth 2.0 client refused: %s", error.details.get("cause") or error.message)
         raise LoginFailed("Client authentication failed.") from error
-    return text
+    return sealed
 
 
 def _form(request: Request) -> dict[str, str]:

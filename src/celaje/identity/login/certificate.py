@@ -1,22 +1,17 @@
 """A client's TLS certificate as the proof of who it is (RFC 8705, OAuth 2.0 mutual TLS), for `api/oauth2.py`.
 
-Whoever ends TLS in front has checked it and hands it on: in the environment, or in a header of its own,
-which counts only if [oauth2] names it, since anybody can send headers. A mapping says which names in it must
-be the user's.
+Whoever ends TLS in front has checked it and hands it on (`common/client_certificate.py`). A mapping says
+which names in it must be the user's.
 """
 
-import base64
-import hashlib
 from typing import Any
-from urllib.parse import unquote
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from celaje.common import client_certificate
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
-from celaje.common.wsgi import Request
 from celaje.identity import mappings
 from celaje.identity.db import federation, logins, users
 from celaje.identity.errors import LoginFailed
@@ -25,21 +20,11 @@ from celaje.identity.login.proof import Proof
 
 Row = dict[str, Any]
 
-_LONGEST = 16384
 # Where Keystone's names differ from those of RFC 4514.
 _NAMES = {NameOID.EMAIL_ADDRESS: "EMAILADDRESS", NameOID.USER_ID: "UID"}
 
 
-def shown(request: Request, variable: str) -> str | None:
-    """The certificate as PEM text, if the request came with one."""
-    text = request.http.env.get(variable)
-    if not isinstance(text, str) or not text.strip():
-        return None
-    # Proxies escape it in a header, whose lines could not hold it as it is.
-    return unquote(text) if "%" in text else text
-
-
-def prove(service: Any, client_id: str, certificate: str) -> Proof:
+def prove(service: Any, client_id: str, text: str) -> Proof:
     """The user of that id, whose default project the token is to be for. Raises LoginFailed."""
 
     def query(tx: Transaction) -> tuple[Row | None, Row | None, Row | None]:
@@ -49,6 +34,10 @@ def prove(service: Any, client_id: str, certificate: str) -> Proof:
             federation.find_mapping(tx, service.conf.oauth2.oauth2_cert_dn_mapping_id),
         )
 
+    try:
+        certificate = client_certificate.parsed(text)
+    except ValueError as error:
+        raise LoginFailed(cause=str(error)) from error
     names = distinguished_names(certificate)
     user, stored, mapping = service.database.read(query)
     if user is None or stored is None or not user["default_project_id"]:
@@ -74,27 +63,15 @@ def prove(service: Any, client_id: str, certificate: str) -> Proof:
         user,
         ("oauth2_credential",),
         project_id=user["default_project_id"],
-        thumbprint=thumbprint(certificate),
+        thumbprint=client_certificate.thumbprint(certificate),
     )
 
 
-def distinguished_names(certificate: str) -> dict[str, str]:
-    """`SSL_CLIENT_SUBJECT_DN_CN` and its like, as mappings read them. Raises LoginFailed."""
-    if len(certificate) > _LONGEST:
-        raise LoginFailed(cause="the certificate is too long")
-    try:
-        parsed = x509.load_pem_x509_certificate(certificate.encode())
-    except ValueError as error:
-        raise LoginFailed(cause="the certificate is not PEM") from error
+def distinguished_names(certificate: x509.Certificate) -> dict[str, str]:
+    """`SSL_CLIENT_SUBJECT_DN_CN` and its like, as mappings read them."""
     found = {}
-    for kind, name in (("SUBJECT", parsed.subject), ("ISSUER", parsed.issuer)):
+    for kind, name in (("SUBJECT", certificate.subject), ("ISSUER", certificate.issuer)):
         for item in name:
             short = _NAMES.get(item.oid) or item.rfc4514_attribute_name.upper()
             found[f"SSL_CLIENT_{kind}_DN_{short}"] = str(item.value)
     return found
-
-
-def thumbprint(certificate: str) -> str:
-    """As keystonemiddleware compares it: of the PEM text as libraries write it, where RFC 8705 takes DER."""
-    text = x509.load_pem_x509_certificate(certificate.encode()).public_bytes(Encoding.PEM)
-    return base64.urlsafe_b64encode(hashlib.sha256(text).digest()).decode()
