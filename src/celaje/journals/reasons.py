@@ -12,7 +12,7 @@ from sqlalchemy import or_
 from celaje.common import clock
 from celaje.common.log import mask
 from celaje.journals import verdicts
-from celaje.journals.sources import FLOWS, REQUESTS, Journals, Row
+from celaje.journals.sources import FLOWS, Journals, Row
 from celaje.journals.words import duration, safe
 
 
@@ -61,8 +61,9 @@ class Reasons:
         """What is under way first, then the last that failed, then that all is well."""
         flows = self._journals.of_resource(resource_id)
         states = self._journals.states(resource_id)
-        path = REQUESTS.c.path.contains(resource_id, autoescape=True)
-        requests = self._journals.requests(path, REQUESTS.c.status >= 400, newest=20)
+        requests = self._journals.requests(
+            resource_id, lambda row: row["status"] >= 400 and resource_id in row["path"], newest=20
+        )
         # What a flow's own steps were refused is the flow's story.
         inner = {row["request_id"] for _, row in flows}
         requests = [found for found in requests if found[1]["global_request_id"] not in inner]

@@ -1,22 +1,23 @@
 """Where the journals lie: every service's database, of a state directory or as configuration files name it.
 
 Opened by the commands that tell of requests and flows, and only read. The tables are those that each service
-declares alike (`common/flow/tables.py`, `common/wsgi/request_journal.py`).
+declares alike (`common/flow/tables.py`, `common/wsgi/request_pages.py`).
 """
 
 import datetime
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, inspect, or_, select, type_coerce
+import msgspec
+from sqlalchemy import ColumnElement, Text, inspect, or_, select, type_coerce
 
-from celaje.common.db import Database, fetch_all, new_metadata
+from celaje.common.db import Database, Transaction, fetch_all, new_metadata
 from celaje.common.errors import NotFound
 from celaje.common.flow import flow_tables
 from celaje.common.service import service_table
-from celaje.common.wsgi.request_journal import request_table
+from celaje.common.wsgi import request_pages
 
 Row = dict[str, Any]
 
@@ -28,7 +29,7 @@ SERVICES = (
 
 _METADATA = new_metadata()
 FLOWS = flow_tables(_METADATA)
-REQUESTS = request_table(_METADATA)
+REQUESTS = request_pages.request_table(_METADATA)
 _COMPONENTS = service_table(_METADATA)
 
 
@@ -56,11 +57,15 @@ class Journals:
             database.close()
 
     def requests(
-        self, *conditions: ColumnElement[bool], service: str | None = None, newest: int = 0
+        self, word: str, fits: Callable[[Row], bool], *, service: str | None = None, newest: int = 0
     ) -> list[tuple[str, Row]]:
-        """(service, row) in the order of their arrival; `newest`: only so many, the latest."""
-        statement = select(REQUESTS).where(*conditions).order_by(REQUESTS.c.number.desc())
-        found = self._each(self._with_requests, statement, service, newest)
+        """(service, row) of the requests that name `word` (an id) somewhere and that `fits` takes, in the
+        order of their arrival; `newest`: only so many of a service, the latest."""
+        found: list[tuple[str, Row]] = []
+        for name in self._with_requests:
+            if service in (None, name):
+                there = self._databases[name].read(_asked, word, fits, newest)
+                found += [(name, row) for row in there]
         return sorted(found, key=lambda entry: entry[1]["received_at"])
 
     def flows(
@@ -71,7 +76,14 @@ class Journals:
         # Neither the user's token nor what was submitted: nobody who looks on needs it.
         shown = [column for column in flows.c if column.name not in ("token", "arguments", "result")]
         statement = select(*shown).where(*conditions).order_by(flows.c.created_at.desc())
-        found = self._each(self._with_flows, statement, service, newest)
+        if newest:
+            statement = statement.limit(newest)
+        found = [
+            (name, row)
+            for name in self._with_flows
+            if service in (None, name)
+            for row in self._databases[name].read(fetch_all, statement)
+        ]
         return sorted(found, key=lambda entry: entry[1]["created_at"])
 
     def steps(self, service: str, flow_id: str) -> list[Row]:
@@ -86,15 +98,17 @@ class Journals:
 
     def of_request(self, request_id: str) -> tuple[list[tuple[str, Row]], list[tuple[str, Row]]]:
         """Requests and flows that bear the id, as their own or as the global one."""
-        flows, own = FLOWS.flows, REQUESTS
+        flows = FLOWS.flows
         return (
-            self.requests(or_(own.c.request_id == request_id, own.c.global_request_id == request_id)),
+            self.requests(
+                request_id, lambda row: request_id in (row["request_id"], row["global_request_id"])
+            ),
             self.flows(or_(flows.c.request_id == request_id, flows.c.global_request_id == request_id)),
         )
 
     def states(self, resource_id: str) -> list[tuple[datetime.datetime, str, str]]:
         """(when, state, by whose request) of a resource, as far as the journals still hold them."""
-        asked = self.requests(_names(REQUESTS.c.trail, resource_id))
+        asked = self.requests(resource_id, lambda row: _is_named(row["trail"], resource_id))
         found = [(row["received_at"], row["trail"], row["request_id"]) for _, row in asked]
         for service, row in self.of_resource(resource_id) + self.flows(
             _names(FLOWS.flows.c.trail, resource_id)
@@ -119,7 +133,7 @@ class Journals:
     def roots_of(self, resource_id: str) -> list[str]:
         """The requests (by their global id, where they have one) that did something to a resource, the latest
         last: as a flow of it, or by changing its state."""
-        asked = self.requests(_names(REQUESTS.c.trail, resource_id))
+        asked = self.requests(resource_id, lambda row: _is_named(row["trail"], resource_id))
         found = [(row["received_at"], row) for _, row in asked]
         found += [(row["created_at"], row) for _, row in self.of_resource(resource_id)]
         found.sort(key=lambda entry: entry[0])
@@ -144,17 +158,20 @@ class Journals:
     def of_resource(self, resource_id: str) -> list[tuple[str, Row]]:
         return self.flows(FLOWS.flows.c.resource_id == resource_id)
 
-    def _each(
-        self, having: Sequence[str], statement: Select[Any], service: str | None, newest: int
-    ) -> list[tuple[str, Row]]:
-        if newest:
-            statement = statement.limit(newest)
-        return [
-            (name, row)
-            for name in having
-            if service in (None, name)
-            for row in self._databases[name].read(fetch_all, statement)
-        ]
+
+def _asked(tx: Transaction, word: str, fits: Callable[[Row], bool], newest: int) -> list[Row]:
+    """Of one service, the latest first."""
+    found: list[Row] = []
+    for page in tx.execute(request_pages.naming(REQUESTS, word)).scalars():
+        rows = map(msgspec.structs.asdict, reversed(request_pages.entries(page)))
+        found += [row for row in rows if fits(row)]
+        if newest and len(found) >= newest:
+            return found[:newest]
+    return found
+
+
+def _is_named(trail: Any, resource_id: str) -> bool:
+    return trail is not None and resource_id in msgspec.json.encode(trail).decode()
 
 
 def _names(column: Any, resource_id: str) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ import datetime
 from celaje.common import clock
 from celaje.journals import verdicts
 from celaje.journals.node import Node
-from celaje.journals.sources import FLOWS, REQUESTS, Journals, Row
+from celaje.journals.sources import FLOWS, Journals, Row
 
 Found = tuple[str, Row]
 
@@ -224,7 +224,9 @@ class Storyteller:
         request_id = hop.get("request_id")
         if not request_id or request_id in self._seen:
             return
-        found = self._journals.requests(REQUESTS.c.request_id == request_id, service=hop["to"])
+        found = self._journals.requests(
+            request_id, lambda row: row["request_id"] == request_id, service=hop["to"], newest=1
+        )
         if found:
             there = self.request(*found[0])
             node.children = there.children

@@ -1,25 +1,32 @@
 """The journal of requests: which are kept, what of them, and that they stay few."""
 
+from urllib.parse import quote
+
+import msgspec
 from sqlalchemy import select
 
 from celaje.cloud import SERVICES
-from celaje.common.wsgi import request_journal
+from celaje.common.wsgi import request_journal, request_pages
 from tests.cloud import LabCloud, until
 
 MINE = "req-11111111-2222-3333-4444-555555555555"
 
 
 def rows(cloud, service, **where):
-    table = cloud.running[service].metadata.tables["requests"]
     cloud.running[service]._requests.write()
+    return written(cloud, service, **where)
+
+
+def written(cloud, service, **where):
+    """What is in the database by now, the oldest first."""
+    table = cloud.running[service].metadata.tables["requests"]
 
     def query(tx):
-        statement = select(table).order_by(table.c.number)
-        for name, value in where.items():
-            statement = statement.where(table.c[name] == value)
-        return [dict(row) for row in tx.execute(statement).mappings()]
+        return list(tx.execute(select(table.c.page).order_by(table.c.number)).scalars())
 
-    return cloud.running[service].database.read(query)
+    pages = cloud.running[service].database.read(query)
+    found = [msgspec.structs.asdict(entry) for page in pages for entry in request_pages.entries(page)]
+    return [row for row in found if all(row[name] == value for name, value in where.items())]
 
 
 def test_every_service_has_one(cloud):
@@ -87,14 +94,23 @@ def test_secrets_stay_out(shared_cloud):
 def test_it_is_written_by_itself_soon(shared_cloud):
     client = shared_cloud.as_user("volume")
     request_id = client.get("/v3/volumes/nowhere").headers["x-openstack-request-id"]
+    until(lambda: written(shared_cloud, "volume", request_id=request_id))
+
+
+def test_a_page_holds_what_came_together_and_nothing_breaks_it(shared_cloud):
+    """Ids are found by their text, so words from outside must neither end it nor be taken for a pattern."""
+    client = shared_cloud.as_user("volume")
     table = shared_cloud.running["volume"].metadata.tables["requests"]
-
-    def found():
-        return shared_cloud.running["volume"].database.read(
-            lambda tx: tx.execute(select(table.c.number).where(table.c.request_id == request_id)).scalar()
-        )
-
-    until(found)
+    rows(shared_cloud, "volume")
+    odd = 'a"%_\\ü'
+    for name in (odd, "plain"):
+        client.get(f"/v3/volumes/{quote(name)}")
+    found = rows(shared_cloud, "volume")[-2:]
+    assert [row["path"] for row in found] == [f"/volume/v3/volumes/{name}" for name in (odd, "plain")]
+    for word, pages in ((odd, 1), ("plai_", 0), ("req-%", 0)):
+        statement = request_pages.naming(table, word)
+        read = shared_cloud.running["volume"].database.read(lambda tx, s=statement: tx.execute(s).all())
+        assert len(read) == pages, word
 
 
 def test_only_so_many_are_kept(tmp_path, monkeypatch):
@@ -104,10 +120,12 @@ def test_only_so_many_are_kept(tmp_path, monkeypatch):
     ).begin()
     try:
         client = cloud.as_user("volume")
-        last = [client.get("/v3/volumes/nowhere").headers["x-openstack-request-id"] for _ in range(3)]
-        kept = [row["request_id"] for row in rows(cloud, "volume")]
-        assert len(kept) == 2
-        assert kept[-1] in last
+        last = []
+        for _ in range(5):
+            last += [client.get("/v3/volumes/nowhere").headers["x-openstack-request-id"] for _ in range(4)]
+            # At most three wait, so the fourth of each page is left out.
+            kept = [row["request_id"] for row in rows(cloud, "volume")]
+            assert kept == [one for number, one in enumerate(last) if number % 4 != 3][-3:]
     finally:
         cloud.stop(grace=5)
 

@@ -1,9 +1,9 @@
 """The journal of requests: what changed something, what was refused, what one service asked of another.
 
-Hangs on an Api as an observer and writes rows in batches, a moment after the answer, within a commit that
-somebody else makes where there is one: a request pays for a list's append only. It is a record, no promise:
-a process that is killed loses the last moment of it, and under a flood the surplus is counted instead of
-kept. `celaje flow show` and `celaje why` read it.
+Hangs on an Api as an observer and writes pages of many requests (`request_pages`), a moment after the answer,
+within a commit that somebody else makes where there is one: a request pays for a list's append only. It is a
+record, no promise: a process that is killed loses the last moment of it, and under a flood the surplus is
+counted instead of kept. `celaje flow show` and `celaje why` read it.
 """
 
 import datetime
@@ -14,73 +14,34 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Table
 
 from celaje.common import clock, context
-from celaje.common.context import RequestContext
-from celaje.common.db import Database, DatabaseClosed, Json, Moment, Prepared, Transaction
+from celaje.common.db import Database, DatabaseClosed, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.log import mask, masked
-from celaje.common.trail import Hop
 from celaje.common.wsgi.request import Request
-from celaje.common.wsgi.routes import Route
+from celaje.common.wsgi.request_pages import Entry, Pages
 
 log = logging.getLogger("celaje.api")
 
-# Seconds after which what has come is written; rows that wait at most; rows of one transaction.
+# Seconds after which what has come is written; requests that wait at most; requests of one page.
 DELAY = 0.25
 _WAITING = 5000
 _AT_ONCE = 200
 
-# Old rows are deleted when a twentieth more than what is kept has come: not with every transaction.
+# Old pages are deleted when a twentieth more than what is kept has come: not with every transaction.
 _SURPLUS = 20
 
-# Characters of an error's message that are kept, and of a path.
+# Characters of an error's message that are kept, of a path, of a method.
 _LONGEST_MESSAGE = 1000
 _LONGEST_PATH = 500
-
-
-def request_table(metadata: MetaData) -> Table:
-    return Table(
-        "requests",
-        metadata,
-        Column("number", Integer, primary_key=True),
-        Column("request_id", String(64), nullable=False),
-        Column("global_request_id", String(64)),
-        Column("method", String(8), nullable=False),
-        Column("path", String(_LONGEST_PATH), nullable=False),
-        Column("route", String(255)),
-        Column("status", Integer, nullable=False),
-        Column("received_at", Moment, nullable=False),
-        # Seconds until the answer was ready, and SQL statements of this service's database in them.
-        Column("took", Float, nullable=False),
-        Column("statements", Integer, nullable=False),
-        Column("user_id", String(64)),
-        Column("project_id", String(64)),
-        # Of a refusal: class, kind, message, details (with the rule, the quota, the state).
-        Column("error", Json),
-        Column("trail", Json),
-        Index(None, "request_id"),
-        Index(None, "global_request_id"),
-    )
+_LONGEST_METHOD = 16
 
 
 class RequestJournal:
-    """`kept` rows stay in the table, and at most a twentieth more. `soon(delay, work)` runs the writing on
-    a thread that may wait; `component` is the name under which the log tells of the requests."""
+    """`kept` requests stay in the table, a page and a twentieth more at most. `soon(delay, work)` runs the
+    writing on a thread that may wait; `component` is the name under which the log tells of the requests."""
 
     def __init__(
         self,
@@ -92,22 +53,18 @@ class RequestJournal:
         component: str,
     ):
         self._database = database
-        self._table = table
         self._kept = kept
         self._soon = soon
         self._component = component
-        # Of each request what its row is made of, later.
-        self._waiting: deque[tuple[Any, ...]] = deque()
+        # What is kept of each request, with its error as it was raised.
+        self._waiting: deque[tuple[Entry, CelajeError | None]] = deque()
         # One writes at a time: who calls `write` finds everything written when it returns.
         self._writing = threading.Lock()
         self._called = False
         # Of batches that the next commit of somebody shall take along.
         self._under_way: list[Callable[[], None]] = []
         self._since_cleaned = 0
-        self._insert = Prepared(insert(table))
-        number = table.c.number
-        self._newest = Prepared(select(func.max(number)))
-        self._clean = Prepared(delete(table).where(number <= bindparam("last")))
+        self._pages = Pages(table)
         # Since the log was told, and ever.
         self.lost = self.lost_in_all = 0
 
@@ -126,22 +83,25 @@ class RequestJournal:
             self.lost += 1
             self.lost_in_all += 1
             return
-        path, hops = f"{http.root_path}{http.path}", request.trail.whole() if request.trail else None
-        self._waiting.append(
-            (
-                asker,
-                http.method,
-                path,
-                request.route,
-                status,
-                clock.now(),
-                took,
-                statements,
-                request.error,
-                hops,
-            )
+        route = request.route
+        # Cut, masked and turned into text later, by whoever writes.
+        entry = Entry(
+            asker.request_id,
+            http.method,
+            f"{http.root_path}{http.path}",
+            status,
+            clock.now(),
+            took,
+            statements,
+            asker.global_request_id,
+            route.name if route is not None else None,
+            asker.user_id,
+            asker.project_id,
+            None,
+            request.trail.whole() if request.trail else None,
         )
-        # Two threads may both call: that is one look too many, and no row less.
+        self._waiting.append((entry, request.error))
+        # Two threads may both call: that is one look too many, and no request less.
         if not self._called:
             self._called = True
             self._soon(DELAY, self._write_along)
@@ -175,8 +135,8 @@ class RequestJournal:
                 log.warning("%d requests came faster than they could be journalled and are not in it", lost)
             while self._waiting:
                 several = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-                rows = [_row(*one) for one in several]
-                self._under_way.append(self._database.write_along(partial(self._write, rows=rows)))
+                page = [_finished(*one) for one in several]
+                self._under_way.append(self._database.write_along(partial(self._write, page=page)))
             ask = bool(self._under_way)
         if ask:
             self._soon(DELAY, self._settle)
@@ -190,42 +150,22 @@ class RequestJournal:
                 except DatabaseClosed:
                     return
 
-    def _write(self, tx: Transaction, rows: list[dict[str, Any]]) -> None:
-        self._insert.run_many(tx, rows)
-        self._since_cleaned += len(rows)
+    def _write(self, tx: Transaction, page: list[Entry]) -> None:
+        self._pages.add(tx, page)
+        self._since_cleaned += len(page)
         if self._since_cleaned * _SURPLUS < self._kept:
             return
         self._since_cleaned = 0
-        self._clean.run(tx, last=(self._newest.value(tx) or 0) - self._kept)
+        self._pages.clean(tx, self._kept)
 
 
-def _row(  # noqa: PLR0917 - a request, taken apart
-    asker: RequestContext,
-    method: str,
-    path: str,
-    route: Route | None,
-    status: int,
-    ended: datetime.datetime,
-    took: float,
-    statements: int,
-    error: CelajeError | None,
-    hops: list[Hop] | None,
-) -> dict[str, Any]:
-    return {
-        "request_id": asker.request_id,
-        "global_request_id": asker.global_request_id,
-        "method": method[:8],
-        "path": path[:_LONGEST_PATH],
-        "route": route.name[:255] if route else None,
-        "status": status,
-        "received_at": ended - datetime.timedelta(seconds=took),
-        "took": took,
-        "statements": statements,
-        "user_id": asker.user_id,
-        "project_id": asker.project_id,
-        "error": _described(error),
-        "trail": hops,
-    }
+def _finished(entry: Entry, error: CelajeError | None) -> Entry:
+    """What could wait until nobody waits for it."""
+    entry.received_at -= datetime.timedelta(seconds=entry.took)
+    if len(entry.path) > _LONGEST_PATH or len(entry.method) > _LONGEST_METHOD:
+        entry.path, entry.method = entry.path[:_LONGEST_PATH], entry.method[:_LONGEST_METHOD]
+    entry.error = _described(error)
+    return entry
 
 
 def _described(error: CelajeError | None) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from celaje.common.db import Json, Moment, new_metadata
-from celaje.common.wsgi.request_journal import request_table
+from celaje.common.wsgi.request_pages import request_table
 
 METADATA = new_metadata()
 REQUESTS = request_table(METADATA)

@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Tabl
 
 from celaje.common.db import Json, Moment, new_metadata
 from celaje.common.flow import flow_tables
-from celaje.common.wsgi.request_journal import request_table
+from celaje.common.wsgi.request_pages import request_table
 
 METADATA = new_metadata()
 REQUESTS = request_table(METADATA)

@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, String, Table, UniqueCon
 from celaje.common.db import Json, Moment, new_metadata
 from celaje.common.flow import flow_tables
 from celaje.common.service.records import service_table
-from celaje.common.wsgi.request_journal import request_table
+from celaje.common.wsgi.request_pages import request_table
 
 METADATA = new_metadata()
 REQUESTS = request_table(METADATA)

@@ -4,7 +4,7 @@ small, names never get long, and a claim needs no look-up of ids."""
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 
 from celaje.common.db import Moment, new_metadata
-from celaje.common.wsgi.request_journal import request_table
+from celaje.common.wsgi.request_pages import request_table
 
 METADATA = new_metadata()
 REQUESTS = request_table(METADATA)

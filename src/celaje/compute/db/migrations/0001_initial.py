@@ -231,23 +231,10 @@ def upgrade() -> None:
     op.create_table(
         "requests",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("request_id", sa.String(length=64), nullable=False),
-        sa.Column("global_request_id", sa.String(length=64), nullable=True),
-        sa.Column("method", sa.String(length=8), nullable=False),
-        sa.Column("path", sa.String(length=500), nullable=False),
-        sa.Column("route", sa.String(length=255), nullable=True),
-        sa.Column("status", sa.Integer(), nullable=False),
-        sa.Column("received_at", Moment(), nullable=False),
-        sa.Column("took", sa.Float(), nullable=False),
-        sa.Column("statements", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.String(length=64), nullable=True),
-        sa.Column("project_id", sa.String(length=64), nullable=True),
-        sa.Column("error", Json(), nullable=True),
-        sa.Column("trail", Json(), nullable=True),
+        sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("page", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_requests")),
     )
-    op.create_index(op.f("ix_requests_global_request_id"), "requests", ["global_request_id"], unique=False)
-    op.create_index(op.f("ix_requests_request_id"), "requests", ["request_id"], unique=False)
     op.create_table(
         "server_group_members",
         sa.Column("group_id", sa.String(length=36), nullable=False),
