@@ -4,11 +4,13 @@ import http.client
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
 
-from celaje.common import metrics
+from celaje.common import metrics, trail
 from celaje.common.errors import ConfigurationError
 from celaje.common.metrics.histogram import Histogram
 from celaje.common.metrics.page import Listener, Page, token_of
+from celaje.volume.db.tables import FLOWS as VOLUME_FLOWS
 from tests.cloud import until
 
 
@@ -78,6 +80,37 @@ def test_an_attach_shows_in_every_family(shared_cloud):
         if name == "celaje_request_seconds_bucket" and ("le", "+Inf") in labels
     ]
     assert sum(buckets) == value(figures, "celaje_request_seconds_count")
+
+
+def test_figures_do_not_depend_on_what_is_kept(cloud):
+    """Without hops (trace_hops = false) calls, drivers and REST hops are counted all the same, and so are
+    those that belong to no request or step."""
+    volume, compute = cloud.as_user("volume"), cloud.as_user("compute")
+    before = read(cloud)
+    trail.keep(False)
+    try:
+        made = volume.post("/v3/volumes", {"volume": {"size": 1}}).ok(202)["volume"]["id"]
+        until(lambda: volume.get(f"/v3/volumes/{made}").ok()["volume"]["status"] == "available")
+        refused = compute.post("/v2.1/servers", {"server": {"name": "n", "flavorRef": "1", "imageRef": made}})
+        assert refused.status == 400
+        (worker,) = cloud.running["volume"].workers.values()
+        worker.report_capabilities()
+    finally:
+        trail.keep(True)
+    figures = read(cloud)
+
+    def grown(name, **labels):
+        return value(figures, name, **labels) - value(before, name, **labels)
+
+    assert grown("celaje_rpc_call_seconds_count", topic="volume-worker", message="create_volume") == 1
+    assert grown("celaje_driver_seconds_count", operation="create_volume") == 1
+    assert grown("celaje_driver_seconds_count", operation="capabilities") >= 1
+    assert grown("celaje_rest_seconds_count", service="image", status="404") == 1
+    (flow,) = cloud.running["volume"].database.read(
+        lambda tx: tx.execute(select(VOLUME_FLOWS.flows.c.id).where(VOLUME_FLOWS.flows.c.resource_id == made))
+    )
+    steps = cloud.running["volume"].database.read(cloud.running["volume"].flows.steps, flow.id)
+    assert not [hop for step in steps for hop in step["trail"] or () if hop["kind"] != "state"]
 
 
 def test_a_flow_that_waits_is_open(cloud):

@@ -27,7 +27,7 @@ class Driver:
 
 def test_a_driver_is_watched_while_a_trail_is_kept(time):
     driver = trail.watched(Driver())
-    driver.spawn(time)  # nobody keeps a trail: nothing to note, nothing to fail
+    driver.spawn(time)  # nobody keeps a trail: nothing to keep, nothing to fail
     with trail.kept() as kept:
         time.advance(1)
         assert driver.spawn(time) == "spawned"
@@ -49,7 +49,7 @@ def test_a_watched_driver_is_the_driver(time):
 def test_a_trail_within_a_trail_is_its_own(time):
     with trail.kept() as outer:
         with trail.kept() as inner:
-            trail.current().add("rest", "GET /", clock.monotonic())
+            trail.note("rest", "GET /", clock.monotonic())
         assert trail.current() is outer
     assert len(inner.hops) == 1
     assert outer.whole() is None
@@ -59,7 +59,7 @@ def test_a_trail_within_a_trail_is_its_own(time):
 def test_a_loop_does_not_fill_the_journal(time):
     with trail.kept() as kept:
         for _ in range(trail.LONGEST + 5):
-            kept.add("rest", "GET /", clock.monotonic())
+            trail.note("rest", "GET /", clock.monotonic())
     assert len(kept.whole()) == trail.LONGEST + 1
     assert kept.whole()[-1]["name"] == "5 more"
 

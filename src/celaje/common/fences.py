@@ -37,9 +37,8 @@ class Fences:
         try:
             came = clock.monotonic()
             with lock:
-                following = trail.current()
-                if following is not None and clock.monotonic() - came > _NOTEWORTHY:
-                    following.add("lock", "waits for another step", came)
+                if clock.monotonic() - came > _NOTEWORTHY:
+                    trail.note("lock", "waits for another step", came)
                 self._admit()
                 yield
         finally:

@@ -2,7 +2,8 @@
 
 Whoever does a piece of work opens a trail (`kept`): the API for a request, a flow's run for a step, a server
 for a message. Whoever leaves the component notes a hop: message clients, REST clients, drivers, waits. A
-callee's own hops come back with its answer, so one row tells the whole way.
+callee's own hops come back with its answer, so one row tells the whole way. Every hop is counted for
+`/metrics` too, whether somebody keeps a trail or not.
 
 A hop is a JSON object: kind (call, cast, rest, wait, lock, driver, state), name, to, at (seconds after the
 trail began), took (seconds); and, where there are such: waited (seconds until the callee began), timeout
@@ -31,13 +32,12 @@ class Trail:
         self.hops: list[Hop] = []
         self.left_out = 0
 
-    def add(self, kind: str, name: str, began: float, **facts: Any) -> None:
-        """A hop that began at `began` (monotonic) and has just ended."""
-        at, took = began - self._began, clock.monotonic() - began
-        metrics.hop(kind, name, took, facts)
+    def add(self, kind: str, name: str, began: float, took: float, facts: dict[str, Any]) -> None:
+        """As `note`, of a hop that took `took` seconds."""
         if len(self.hops) >= LONGEST:
             self.left_out += 1
             return
+        at = began - self._began
         hop: Hop = {"kind": kind, "name": name, "at": round(at, 6), "took": round(took, 6)}
         for key, value in facts.items():
             if value is not None:
@@ -61,7 +61,7 @@ _keeping = True
 
 
 def keep(on: bool) -> None:
-    """Whether work in this process notes its hops; `[DEFAULT] trace_hops`."""
+    """Whether work in this process keeps its hops; `[DEFAULT] trace_hops`."""
     global _keeping  # noqa: PLW0603 - one a process, as its clock
     _keeping = on
 
@@ -89,6 +89,15 @@ def current() -> Trail | None:
     return _current.get()
 
 
+def note(kind: str, name: str, began: float, **facts: Any) -> None:
+    """A hop that began at `began` (monotonic) and has just ended."""
+    took = clock.monotonic() - began
+    metrics.hop(kind, name, took, facts)
+    trail = _current.get()
+    if trail is not None:
+        trail.add(kind, name, began, took, facts)
+
+
 def moved(moves: list[tuple[str, str, str]]) -> list[Hop]:
     """State changes of one transaction as hops; (resource, its id, the new state)."""
     return [{"kind": "state", "name": what, "id": str(which), "state": state} for what, which, state in moves]
@@ -104,8 +113,7 @@ class Watched:
         found = getattr(self.watched, name)
         if name.startswith("_") or not callable(found):
             return found
-        trail = _current.get()
-        return found if trail is None else _noted(trail, self.watched, name, found)
+        return _noted(self.watched, name, found)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.watched, name, value)
@@ -118,7 +126,7 @@ def watched(driver: T) -> T:
     return cast(T, Watched(driver))
 
 
-def _noted(trail: Trail, driver: Any, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+def _noted(driver: Any, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     def noted(*args: Any, **kwargs: Any) -> Any:
         began = clock.monotonic()
         error = None
@@ -128,6 +136,6 @@ def _noted(trail: Trail, driver: Any, name: str, call: Callable[..., Any]) -> Ca
             error = type(problem).__name__
             raise
         finally:
-            trail.add("driver", name, began, to=type(driver).__name__, error=error)
+            note("driver", name, began, to=type(driver).__name__, error=error)
 
     return noted

@@ -254,9 +254,7 @@ class Flows:
                 others.remove(waiter)
                 if not others:
                     del self._waiters[flow_id]
-            following = trail.current()
-            if following is not None:
-                following.add("wait", checkpoint or "its end", began, flow=flow_id, timeout=round(timeout, 3))
+            trail.note("wait", checkpoint or "its end", began, flow=flow_id, timeout=round(timeout, 3))
         return row
 
     def _passed(self, tx: Transaction, flow_id: str, checkpoint: str | None) -> Row | None:

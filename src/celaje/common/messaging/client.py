@@ -86,16 +86,14 @@ class Sender:
                 LOG.info("%s", error.message)
                 return None
         asker = context.current().to_dict()
-        following = trail.current()
-        began = clock.monotonic() if following is not None else 0.0
+        began = clock.monotonic()
         if message.kind != CALL:
             envelope = Envelope(self._bus.new_id(), message.kind, target, message.name, arguments, asker)
             if message.may_be_lost:
                 self._hint(envelope)
             else:
                 self._bus.publish(envelope)
-            if following is not None:
-                following.add(message.kind, message.name, began, to=self.where)
+            trail.note(message.kind, message.name, began, to=self.where)
             return None
         seconds, expires = self._deadline()
         pending = Pending()
@@ -103,8 +101,7 @@ class Sender:
             Envelope(self._bus.new_id(), CALL, target, message.name, arguments, asker, expires), pending
         )
         ending = pending.wait(seconds, self._bus.monitor_timeout)
-        if following is not None:
-            self._note(following, began, pending, seconds, ending)
+        self._note(began, pending, seconds, ending)
         # A thread whose server was killed meanwhile must not act on the answer.
         work.ensure_alive()
         if ending is not Ending.REPLY or pending.outcome is None:
@@ -142,16 +139,14 @@ class Sender:
         """`topic.server`, or the topic: the name under which flows wait for it."""
         return f"{self.target.topic}.{self.target.server}" if self.target.server else self.target.topic
 
-    def _note(
-        self, following: trail.Trail, began: float, pending: Pending, seconds: float, ending: Ending
-    ) -> None:
+    def _note(self, began: float, pending: Pending, seconds: float, ending: Ending) -> None:
         outcome = pending.outcome
         told = outcome.told if outcome is not None else None
         waited = None if pending.begun_at is None else round(pending.begun_at - began, 6)
         error = None if ending is Ending.REPLY else ending.value
         if outcome is not None and outcome.error is not None:
             error = str(outcome.error.get("class", "")).rpartition(".")[2] or "error"
-        following.add(
+        trail.note(
             "call",
             self.message.name,
             began,

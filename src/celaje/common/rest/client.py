@@ -127,9 +127,6 @@ class RestClient:
         whole = path
         if query:
             whole = f"{path}?{urlencode([(k, v) for k, v in query.items() if v is not None], doseq=True)}"
-        following = trail.current()
-        if following is None:
-            return self._transport.send(method, whole, sent, content)
         began = clock.monotonic()
         status, request_id, error = None, None, None
         try:
@@ -139,7 +136,7 @@ class RestClient:
             error = type(problem).__name__
             raise
         finally:
-            following.add(
+            trail.note(
                 "rest",
                 f"{method} {path}",
                 began,
