@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from celaje.cloud import SERVICES, Cloud
+from celaje.common.db import Database
 from celaje.common.rest import InProcessTransport
+from celaje.journals import Journals, of_state
 from celaje.seeds import Seeds
 from tests.servers import databases
 
@@ -112,6 +114,14 @@ class LabCloud(Cloud):
 
     def anonymous(self, service: str) -> Client:
         return Client(self.transport_to(service), None)
+
+
+def journals_of(state: Path) -> Journals:
+    """What the cloud at `state` wrote down, from the databases that the tests run on."""
+    if databases.KIND == "sqlite":
+        return of_state(state)
+    urls = {name: databases.connection(state, name) for name in SERVICES}
+    return Journals({name: Database(url, service=name, max_overflow=2) for name, url in urls.items() if url})
 
 
 def until(condition: Any, seconds: float = 30.0, what: str = "") -> Any:

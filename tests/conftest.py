@@ -3,9 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.cloud import LabCloud
 from tests.servers.ceph import CephCluster
+
+# A busy machine is no reason to fail; fixtures here take any number of examples.
+settings.register_profile(
+    "celaje", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("celaje")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import until
+from tests.cloud import journals_of, until
 from tests.journals.conftest import past  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
@@ -92,9 +92,7 @@ def test_what_ran_is_what_the_pages_say(past):  # noqa: F811
     compute.delete(f"/v2.1/servers/{past.server}").ok(204)
     until(lambda: compute.get(f"/v2.1/servers/{past.server}").status == 404)
 
-    from celaje.journals import of_state
-
-    journals = of_state(past.cloud.state)
+    journals = journals_of(past.cloud.state)
     declared = {(service, flow.name): flow for service, flow in FLOWS}
     seen = set()
     try:

@@ -112,7 +112,7 @@ def _nested(target):
     return result
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.one_of(EXPRESSIONS, LISTS), TARGETS, CREDENTIALS)
 def test_decides_as_oslo_policy_does(expression, target, credentials):
     oracle = bool(_parser.parse_rule(expression)(target, dict(credentials), _OracleRules(**NAMED)))
@@ -120,7 +120,7 @@ def test_decides_as_oslo_policy_does(expression, target, credentials):
     assert _ours(expression)(_nested(target), credentials) is oracle
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from([(), ("project",), ("system",), ("domain", "project"), ("system", "project")]),
     st.sampled_from([MEMBER, SYSTEM, DOMAIN, SYSTEM.but(domain_id="d1"), RequestContext()]),

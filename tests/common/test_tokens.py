@@ -6,7 +6,7 @@ import shutil
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from celaje.common import clock
@@ -39,7 +39,7 @@ def token(**values):
 name = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     user_id=st.text(st.characters(exclude_categories=["Cs"]), max_size=64),
     scope=st.sampled_from(["", "project", "domain", "system"]),
@@ -54,7 +54,7 @@ def test_what_is_sealed_is_what_is_opened(keys, user_id, scope, scope_id, roles,
     assert Tokens(keys).open(text) == sealed
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(
     garbage=st.text(max_size=80) | st.binary(max_size=80).map(lambda b: base64.urlsafe_b64encode(b).decode())
 )
@@ -71,7 +71,7 @@ def test_a_well_sealed_message_that_is_no_token(keys, content):
         Tokens(keys).open(keys.fernet.encrypt(content).decode())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_changed_token_is_refused(keys, data):
     text = Tokens(keys).seal(token())

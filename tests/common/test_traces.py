@@ -10,8 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from celaje.common.conf import load
 from celaje.common.errors import ConfigurationError
-from celaje.journals import Storyteller, of_state
-from tests.cloud import LabCloud, until
+from celaje.journals import Storyteller
+from tests.cloud import LabCloud, journals_of, until
 
 MINE = "req-0badcafe-2222-4333-8444-555555555555"
 
@@ -108,7 +108,7 @@ def test_a_volume_of_a_bad_image_as_spans_is_what_flow_show_draws(collector, tmp
         if span.parent in spans and span.name.startswith(("step", "driver", "call")):
             outer = spans[span.parent]
             assert outer.began - 1_000_000 <= span.began and span.ended <= outer.ended + 1_000_000, span
-    journals = of_state(tmp_path / "state")
+    journals = journals_of(tmp_path / "state")
     drawn = {node.what for root in Storyteller(journals).of_request(MINE) for node in root.walk()}
     journals.close()
     assert "create_volume" in drawn and "volume.create" in drawn

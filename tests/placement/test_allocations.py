@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from celaje.common import clock
@@ -218,7 +218,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(steps=steps)
 def test_usages_are_the_sum_of_allocations_and_within_capacity(api, provider, steps):
     """Whatever is claimed, replaced and released: an own model of the ledger predicts every answer."""

@@ -39,6 +39,11 @@ def _user() -> str:
     return "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    """Its temporary files below `folder`: the machine's own place for them may be closed to its user."""
+    return {**os.environ, "TMPDIR": str(folder)}
+
+
 def make(folder: Path, port: int | None = None) -> Running:
     """A new server below `folder`, running. The superuser is `root`, without a password (loopback)."""
     if os.geteuid() == 0:
@@ -49,7 +54,8 @@ def make(folder: Path, port: int | None = None) -> Running:
         f"--user={_user()}",
         f"--datadir={folder}/data",
     ]
-    run([*install, "--auth-root-authentication-method=normal", "--skip-test-db"])
+    options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    run([*install, *options], env=_environment(folder))
     return start(folder, port)
 
 
@@ -59,7 +65,7 @@ def start(folder: Path, port: int | None = None) -> Running:
     command = [_program("mariadbd"), "--no-defaults", f"--user={_user()}", f"--datadir={folder}/data"]
     command += [f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}", *_SETTINGS]
     with open(folder / "log", "ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", env=_environment(folder))
     until = time.monotonic() + 30
     while not _greets(port):
         if process.poll() is not None or time.monotonic() > until:

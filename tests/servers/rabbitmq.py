@@ -29,7 +29,7 @@ load_definitions = {folder}/definitions.json
 queue_index_embed_msgs_below = 4096
 """
 
-_VIRTUAL_HOSTS = ["/", "main", *(f"gw{number}" for number in range(8))]
+VIRTUAL_HOSTS = ["/", "main", *(f"gw{number}" for number in range(8))]
 
 _ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none"
 
@@ -116,8 +116,8 @@ def _definitions() -> dict[str, object]:
                 "tags": "administrator",
             }
         ],
-        "vhosts": [{"name": name} for name in _VIRTUAL_HOSTS],
-        "permissions": [{"user": "guest", "vhost": name, **everything} for name in _VIRTUAL_HOSTS],
+        "vhosts": [{"name": name} for name in VIRTUAL_HOSTS],
+        "permissions": [{"user": "guest", "vhost": name, **everything} for name in VIRTUAL_HOSTS],
     }
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -216,7 +216,7 @@ def test_what_was_answered_is_there_after_the_process_is_gone(tmp_path):
     database.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     plan=st.lists(st.lists(st.sampled_from(["add", "fail", "repeat"]), max_size=6), min_size=1, max_size=6)
 )

@@ -1,7 +1,7 @@
 """Paging by key gives the pages that slicing a sorted list would give, NULLs being smallest."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -33,7 +33,7 @@ def in_python(found, sort):
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(rows=rows, sort=keys, limit=st.integers(1, 5))
 def test_pages_by_marker_are_the_slices_of_the_sorted_list(database, rows, sort, limit):
     stored = [{"id": n, "weight": weight, "colour": colour} for n, (weight, colour) in enumerate(rows)]

@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
@@ -37,7 +37,7 @@ json = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(weight=numbers, colour=words, facts=json, found_at=moments)
 def test_values_go_in_and_come_out_as_through_sqlalchemy(database, weight, colour, facts, found_at):
     database.write(lambda tx: tx.execute(STONES.delete()))

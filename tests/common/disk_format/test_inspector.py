@@ -5,7 +5,7 @@ import random
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from celaje.common import disk_format, errors, processes
@@ -254,7 +254,7 @@ def test_text_instead_of_an_image():
         check("qcow2", stream(b"<html>404</html>", 5))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(data=st.data())
 def test_broken_headers_never_raise_and_file_and_stream_agree_on_danger(images, tmp_path, data):
     name = data.draw(st.sampled_from([*sorted(MADE), "vmdk-stream"]))

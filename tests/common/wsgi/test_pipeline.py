@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from celaje.common import clock
@@ -302,7 +302,7 @@ def test_each_service_words_errors_its_own_way(ask, persona, dialect):
     assert (anonymous.status, int(refused)) == (401, 401)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
     path=st.sampled_from(["/jars", "/jars/j1", "/jars/j1/action", "/raw", "/"])

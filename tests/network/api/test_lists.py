@@ -1,7 +1,7 @@
 """Filters, fields, order and pages, on networks; every list is made by the same code."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.network.api.conftest import make, refused
 
@@ -85,7 +85,7 @@ def test_others_networks_are_not_in_the_list(shared_lab, nets):
 @given(
     st.text(max_size=12), st.sampled_from(["name", "id", "status", "mtu", "shared", "limit", "x", "fields"])
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_no_filter_breaks_the_list(member, value, name):
     from urllib.parse import urlencode
 

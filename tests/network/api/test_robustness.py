@@ -1,7 +1,7 @@
 """No body and no path makes the service fail: what it does not take it refuses."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.network.api.conftest import PATHS, make
 
@@ -55,7 +55,7 @@ ANYTHING = st.recursive(
 
 @pytest.mark.parametrize("api", APIS, ids=lambda api: api.resource.name)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_no_body_breaks_a_create(shared_lab, api, data):
     admin = shared_lab.admin()
     names = st.sampled_from([*api.resource.attributes, "project_id", "id", "status", "nonsense"])

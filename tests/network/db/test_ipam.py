@@ -120,7 +120,7 @@ class Allocation(RuleBasedStateMachine):
 
 
 TestAllocation = Allocation.TestCase
-TestAllocation.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+TestAllocation.settings = settings(max_examples=15, stateful_step_count=40)
 
 
 def test_threads_never_get_the_same_address(database):

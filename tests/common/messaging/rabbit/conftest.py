@@ -1,5 +1,6 @@
 """A broker, clouds on it, and oslo.messaging as it stands on the other side."""
 
+import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -28,10 +29,11 @@ class Mortal:
     def __init__(self, folder, **how):
         self.folder = folder
         self.running = rabbitmq.make(folder, **how)
+        self._hosts = itertools.cycle(rabbitmq.VIRTUAL_HOSTS[1:])
 
-    @property
-    def url(self):
-        return rabbitmq.url(self.running)
+    def next_url(self):
+        """Of a virtual host that the test before did not have: killed brokers and servers leave messages."""
+        return rabbitmq.url(self.running, next(self._hosts))
 
     def kill(self):
         rabbitmq.kill(self.running)
@@ -73,6 +75,6 @@ def mortal():
 @pytest.fixture
 def mortal_cloud(mortal):
     # Short waits: what is tested is that they are kept, not their default.
-    cloud = Cloud(mortal.url, options(rabbit_retry_interval=0.2, rabbit_retry_backoff=0.2))
+    cloud = Cloud(mortal.next_url(), options(rabbit_retry_interval=0.2, rabbit_retry_backoff=0.2))
     yield cloud
     cloud.close()
