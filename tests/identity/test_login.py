@@ -224,3 +224,56 @@ def test_tokens_end(identity):
         assert admin.get("/v3/users").status == 200
         time.advance(2)
         assert admin.get("/v3/users").status == 401
+
+
+def test_a_repeated_login_sees_every_change_at_once(identity):
+    """Its password is known already; everything else is read each time."""
+    domain = identity.make("domain", name="d")
+    project = identity.make("project", name="p", domain_id=domain["id"])
+    user = identity.make_user("ada", domain_id=domain["id"])
+    group = identity.make("group", name="g", domain_id=domain["id"])
+    member, reader = (identity.find("role", name)["id"] for name in ("member", "reader"))
+    below = identity.make("project", name="below", domain_id=domain["id"], parent_id=project["id"])
+
+    def login(password="pw", to=project):
+        answer = identity.login("ada", password, {"project": {"id": to["id"]}}, {"id": domain["id"]})
+        return names(answer.body["token"]) if answer.status == 201 else answer.status
+
+    def by_names(name):
+        scope = {"project": {"name": name, "domain": {"name": "d"}}}
+        return names(identity.login("ada", "pw", scope, {"name": "d"}).ok(201)["token"])
+
+    assert login() == 401
+    direct = f"/v3/projects/{project['id']}/users/{user['id']}/roles/{reader}"
+    identity.admin.put(direct).ok(204)
+    assert login() == by_names("p") == {"reader"}
+    by_group = f"/v3/projects/{project['id']}/groups/{group['id']}/roles/{member}"
+    identity.admin.put(by_group).ok(204)
+    assert login() == {"reader"}
+    identity.admin.put(f"/v3/groups/{group['id']}/users/{user['id']}").ok(204)
+    assert login() == {"reader", "member"}
+    identity.admin.delete(direct).ok(204)
+    identity.admin.delete(by_group).ok(204)
+    assert login() == 401
+    # Inherited: from the domain, and from the project above.
+    for place in (f"domains/{domain['id']}", f"projects/{project['id']}"):
+        path = f"/v3/OS-INHERIT/{place}/users/{user['id']}/roles/{reader}/inherited_to_projects"
+        identity.admin.put(path).ok(204)
+        assert login(to=below) == by_names("below") == {"reader"}
+        assert login() == ({"reader"} if "domains" in place else 401)
+        identity.admin.delete(path).ok(204)
+        assert login(to=below) == 401
+    identity.admin.put(direct).ok(204)
+    identity.admin.delete(f"/v3/projects/{below['id']}").ok(204)
+    for path, kind in (
+        (f"/v3/users/{user['id']}", "user"),
+        (f"/v3/projects/{project['id']}", "project"),
+        (f"/v3/domains/{domain['id']}", "domain"),
+    ):
+        identity.patch(path, {kind: {"enabled": False}}).ok()
+        assert login() == 401
+        identity.patch(path, {kind: {"enabled": True}}).ok()
+        assert login() == {"reader"}
+    identity.patch(f"/v3/users/{user['id']}", {"user": {"password": "other"}}).ok()
+    assert login() == 401
+    assert login("other") == {"reader"}

@@ -76,9 +76,12 @@ class Request:
     @property
     def query_pairs(self) -> list[tuple[str, str]]:
         if self._query is None:
+            text = self.http.query_string
             try:
-                self._query = parse_qsl(
-                    self.http.query_string, keep_blank_values=True, max_num_fields=1000, errors="strict"
+                self._query = (
+                    parse_qsl(text, keep_blank_values=True, max_num_fields=1000, errors="strict")
+                    if text
+                    else []
                 )
             except ValueError as error:
                 raise Invalid("The query string cannot be read.") from error

@@ -72,13 +72,21 @@ _ALL_OF_GROUPS = select(_A.target, _A.target_id, _A.inherited).where(
 
 
 def roles_on_project(
-    tx: Transaction, user_id: str, project: dict[str, Any], groups: tuple[str, ...] = ()
+    tx: Transaction,
+    user_id: str,
+    project: dict[str, Any],
+    groups: tuple[str, ...] = (),
+    nearby: set[str] | None = None,
 ) -> set[str]:
-    """Role ids. `project` is its row; `groups` are those that the login found beside the stored ones."""
+    """Role ids. `project` is its row; `groups` are those that the login found beside the stored ones;
+    `nearby` those of `logins.place`, if it was asked."""
     more: set[str] = set()
     if groups:
         above = ancestors(tx, project)
         more = set(values(tx, _GROUPS_ON_PROJECT, groups=list(groups), target_id=project["id"], above=above))
+    at_the_top = project["is_domain"] or project["parent_id"] == project["domain_id"]
+    if nearby is not None and at_the_top:
+        return nearby | more
     return _of_users_own(tx, user_id, project) | more
 
 

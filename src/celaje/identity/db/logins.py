@@ -1,14 +1,21 @@
-"""What a login reads: the user and the project or domain that it names, with their domains, each in one
-statement that is built once."""
+"""What a login reads: the user and the project or domain that it names, with their domains, and the user's
+roles on the project, each in one statement that is built once."""
 
 import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, false, func, or_, select, true, update
 
 from celaje.common import clock
 from celaje.common.db import Prepared, Transaction
-from celaje.identity.db.tables import APPLICATION_CREDENTIALS, NO_DOMAIN, PROJECTS, USERS
+from celaje.identity.db.tables import (
+    APPLICATION_CREDENTIALS,
+    ASSIGNMENTS,
+    MEMBERSHIPS,
+    NO_DOMAIN,
+    PROJECTS,
+    USERS,
+)
 
 Row = dict[str, Any]
 
@@ -58,19 +65,36 @@ _PROJECT = select(
     func.coalesce(_DOMAINS.c.enabled, _P.enabled).label("domain_enabled"),
 ).join_from(PROJECTS, _DOMAINS, _DOMAINS.c.id == _P.domain_id, isouter=True)
 _PROJECT_BY_ID = Prepared(_PROJECT.where(_P.id == bindparam("id")))
-_PROJECT_BY_NAME_AND_DOMAIN_ID = Prepared(
-    _PROJECT.where(_P.domain_id == bindparam("domain"), _P.name == bindparam("name"))
+_PROJECT_BY_NAME = Prepared(_PROJECT.where(_P.domain_id == bindparam("domain"), _P.name == bindparam("name")))
+_DOMAIN_BY_ID = Prepared(_PROJECT.where(_P.id == bindparam("id"), _P.is_domain))
+_DOMAIN_BY_NAME = Prepared(
+    _PROJECT.where(_P.domain_id == NO_DOMAIN, _P.name == bindparam("name"), _P.is_domain)
 )
-_PROJECT_BY_NAME_AND_DOMAIN_NAME = Prepared(
-    _PROJECT.where(
+
+# A row a role that the user has there, by themselves or by a group, directly or inherited from the domain.
+_A = ASSIGNMENTS.c
+_GROUPS_OF_USER = select(MEMBERSHIPS.c.group_id).where(MEMBERSHIPS.c.user_id == bindparam("user_id"))
+_HELD_NEARBY = and_(
+    or_(
+        and_(_A.actor == "user", _A.actor_id == bindparam("user_id")),
+        and_(_A.actor == "group", _A.actor_id.in_(_GROUPS_OF_USER)),
+    ),
+    or_(
+        and_(_A.target == "project", _A.target_id == _P.id, _A.inherited == false()),
+        and_(_A.inherited == true(), _A.target_id == _P.domain_id),
+    ),
+)
+_PLACE = _PROJECT.add_columns(_A.role_id).outerjoin(ASSIGNMENTS, _HELD_NEARBY)
+_PLACE_BY_ID = Prepared(_PLACE.where(_P.id == bindparam("id")))
+_PLACE_BY_NAME_AND_DOMAIN_ID = Prepared(
+    _PLACE.where(_P.domain_id == bindparam("domain"), _P.name == bindparam("name"))
+)
+_PLACE_BY_NAME_AND_DOMAIN_NAME = Prepared(
+    _PLACE.where(
         _P.name == bindparam("name"),
         _DOMAINS.c.domain_id == NO_DOMAIN,
         _DOMAINS.c.name == bindparam("domain"),
     )
-)
-_DOMAIN_BY_ID = Prepared(_PROJECT.where(_P.id == bindparam("id"), _P.is_domain))
-_DOMAIN_BY_NAME = Prepared(
-    _PROJECT.where(_P.domain_id == NO_DOMAIN, _P.name == bindparam("name"), _P.is_domain)
 )
 
 _C = APPLICATION_CREDENTIALS.c
@@ -96,12 +120,32 @@ def project(tx: Transaction, project_id: str) -> Row | None:
     return _PROJECT_BY_ID.one(tx, id=project_id)
 
 
-def project_by_name(
-    tx: Transaction, name: str, *, domain_id: str | None = None, domain_name: str | None = None
-) -> Row | None:
+def project_by_name(tx: Transaction, name: str, domain_id: str) -> Row | None:
+    return _PROJECT_BY_NAME.one(tx, name=name, domain=domain_id)
+
+
+def place(tx: Transaction, user_id: str, project_id: str) -> tuple[Row | None, set[str]]:
+    """The project, and the ids of the user's roles there but for those that are inherited from projects
+    above it."""
+    return _place(_PLACE_BY_ID.all(tx, user_id=user_id, id=project_id))
+
+
+def place_by_name(
+    tx: Transaction,
+    user_id: str,
+    name: str,
+    *,
+    domain_id: str | None = None,
+    domain_name: str | None = None,
+) -> tuple[Row | None, set[str]]:
     if domain_id is not None:
-        return _PROJECT_BY_NAME_AND_DOMAIN_ID.one(tx, name=name, domain=domain_id)
-    return _PROJECT_BY_NAME_AND_DOMAIN_NAME.one(tx, name=name, domain=domain_name)
+        return _place(_PLACE_BY_NAME_AND_DOMAIN_ID.all(tx, user_id=user_id, name=name, domain=domain_id))
+    return _place(_PLACE_BY_NAME_AND_DOMAIN_NAME.all(tx, user_id=user_id, name=name, domain=domain_name))
+
+
+def _place(rows: list[Row]) -> tuple[Row | None, set[str]]:
+    held = {role_id for row in rows if (role_id := row.pop("role_id")) is not None}
+    return (rows[0] if rows else None), held
 
 
 def domain(tx: Transaction, *, domain_id: str | None = None, name: str | None = None) -> Row | None:

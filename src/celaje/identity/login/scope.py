@@ -58,8 +58,7 @@ def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference) -> S
         )
     match kinds[0]:
         case "project":
-            row = _project(tx, asked["project"])
-            return _on_project(tx, proof, row, inference)
+            return _on_project(tx, proof, *_place(tx, proof, asked["project"]), inference)
         case "domain":
             return _on_domain(tx, proof, asked["domain"], inference)
         case "system":
@@ -69,9 +68,11 @@ def choose(tx: Transaction, proof: Proof, asked: Any, inference: Inference) -> S
     return Scope()
 
 
-def _project(tx: Transaction, named: Row) -> Row:
+def _place(tx: Transaction, proof: Proof, named: Row) -> tuple[Row, set[str]]:
+    """The project's row, and the user's roles nearby."""
+    user_id = proof.user["id"]
     if "id" in named:
-        row = logins.project(tx, named["id"])
+        row, nearby = logins.place(tx, user_id, named["id"])
     elif "name" not in named:
         raise Invalid("Invalid input for field scope/project: id or name must be present.")
     else:
@@ -80,12 +81,12 @@ def _project(tx: Transaction, named: Row) -> Row:
             raise Invalid("Expecting to find domain in project.")
         if not {"id", "name"} & domain.keys():
             raise Invalid("Invalid input for field scope/project/domain: id or name must be present.")
-        row = logins.project_by_name(
-            tx, named["name"], domain_id=domain.get("id"), domain_name=domain.get("name")
+        row, nearby = logins.place_by_name(
+            tx, user_id, named["name"], domain_id=domain.get("id"), domain_name=domain.get("name")
         )
     if row is None:
         raise LoginFailed(cause=f"no project {named.get('id') or named.get('name')}")
-    return row
+    return row, nearby
 
 
 def _check_enabled(row: Row) -> None:
@@ -93,10 +94,10 @@ def _check_enabled(row: Row) -> None:
         raise LoginFailed(cause=f"project {row['id']} or its domain is disabled")
 
 
-def _on_project(tx: Transaction, proof: Proof, row: Row, inference: Inference) -> Scope:
+def _on_project(tx: Transaction, proof: Proof, row: Row, nearby: set[str], inference: Inference) -> Scope:
     _check_enabled(row)
     user_id = proof.user["id"]
-    roles = inference.in_token(effective.roles_on_project(tx, user_id, row, proof.groups))
+    roles = inference.in_token(effective.roles_on_project(tx, user_id, row, proof.groups, nearby))
     if not roles:
         raise LoginFailed(cause=f"user {user_id} has no role on project {row['id']}")
     return Scope("project", row, roles)
@@ -127,11 +128,11 @@ def _on_system(tx: Transaction, proof: Proof, inference: Inference) -> Scope:
 def _default(tx: Transaction, proof: Proof, inference: Inference) -> Scope:
     """The user's default project; unscoped where there is none or it is of no use to them."""
     project_id = proof.user["default_project_id"]
-    row = logins.project(tx, project_id) if project_id else None
+    row, nearby = logins.place(tx, proof.user["id"], project_id) if project_id else (None, set())
     if row is None or row["is_domain"]:
         return Scope()
     try:
-        return _on_project(tx, proof, row, inference)
+        return _on_project(tx, proof, row, nearby, inference)
     except LoginFailed:
         return Scope()
 

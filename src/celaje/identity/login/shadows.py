@@ -150,7 +150,7 @@ def _role_id(tx: Transaction, name: str, domain_id: str) -> str:
 
 
 def _project_id(tx: Transaction, name: str, domain_id: str) -> str:
-    row = logins.project_by_name(tx, name, domain_id=domain_id)
+    row = logins.project_by_name(tx, name, domain_id)
     if row is not None:
         return str(row["id"])
     if not 0 < len(name) <= 64:
