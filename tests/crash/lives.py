@@ -23,7 +23,8 @@ SERVICES = ("identity", "image", "placement", "network", "volume", "compute")
 _EFFECTS = {
     "compute": (
         "spawn", "destroy", "power_on", "power_off", "reboot", "pause", "unpause", "suspend", "resume",
-        "attach_volume", "detach_volume", "extend_volume", "attach_interface", "detach_interface",
+        "attach_volume", "detach_volume", "extend_volume", "begin_swap", "swap_is_done", "abandon_swap",
+        "attach_interface", "detach_interface",
     ),
     "volume": (
         "create_volume", "create_volume_from_image", "create_volume_from_snapshot", "create_cloned_volume",
@@ -58,6 +59,7 @@ def overrides(state: Path) -> dict[str, dict[tuple[str | None, str], Any]]:
         volume[section, "fake_total_capacity_gb"] = gib
     found["volume"][None, "quota_volumes"] = 100
     found["network"]["network_fake", "state_path"] = str(state / "wires.json")
+    found["compute"][None, "allow_direct_volume_swap"] = True
     found["compute"]["quota", "instances"] = 100
     found["compute"]["quota", "cores"] = 100
     return found

@@ -141,7 +141,7 @@ class Look:
             if row["status"] == "BUILD" or row["flow_id"]:
                 self._wrong(f"port {row['id']} is {row['status']}, held by {row['flow_id']}")
         for row in self.devices:
-            if row["flow_id"] or row["state"] in ("attaching", "detaching", "building"):
+            if row["flow_id"] or row["state"] in ("attaching", "swapping", "detaching", "building"):
                 self._wrong(f"device {row['id']} of {row['server_id']} is {row['state']}: {row['flow_id']}")
 
     def _undone(self) -> None:

@@ -155,6 +155,10 @@ class Story:
             headers=NOVA,
         )
 
+    def swap(self, server_id: str, volume_id: str, new_id: str) -> Answer:
+        path = f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}"
+        return self.compute.request("PUT", path, {"volumeAttachment": {"volumeId": new_id}}, headers=NOVA)
+
     def detach(self, server_id: str, volume_id: str) -> Answer:
         return self.compute.delete(
             f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}", headers=NOVA

@@ -21,6 +21,7 @@ MODULES = (volumes, contents, moves, snapshots, backups, attachments, groups, se
 _CREATE, _DELETE = ("volume.create",), ("volume.delete",)
 _MOVED = ("volume.remove_source",)
 _ATTACH = ("server.attach_volume", "attachment.connect")
+_SWAPPED = ("server.swap_volume", "attachment.connect", "server.complete_swap", *_DELETE)
 _DETACH = ("server.detach_volume", "attachment.disconnect")
 
 WALKS: dict[str, tuple[str, ...]] = {
@@ -38,6 +39,9 @@ WALKS: dict[str, tuple[str, ...]] = {
     "RetypeAttached": ("volume.retype",),
     "RetypeAndMove": ("volume.retype", *_MOVED),
     "Migrate": ("volume.migrate", *_MOVED),
+    "MigrateAttached": ("volume.migrate", *_SWAPPED),
+    "RetypeAndMoveAttached": ("volume.retype", *_SWAPPED),
+    "Swap": ("server.swap_volume", "server.complete_swap", "attachment.connect", "attachment.disconnect"),
     "Revert": ("volume.revert",),
     "Reimage": ("volume.reimage",),
     "UploadToImage": ("volume.upload_image",),

@@ -119,8 +119,11 @@ def test_a_migration_needs_somewhere_to_go(cloud, admin, types):
     here = volume["os-vol-host-attr:host"]
     act(admin, volume["id"], "os-migrate_volume", {"host": here}, 400)
     act(admin, volume["id"], "os-migrate_volume", {"host": "nobody@nowhere#no"}, 400)
+    # Nothing migrates here: whoever swapped them did it for himself, as Cinder sees it.
+    other = make(admin)
+    told = act(admin, volume["id"], "os-migrate_volume_completion", {"new_volume": other["id"]}, 200)
+    assert told == {"save_volume_id": other["id"]}
     # Its type does not allow the other back end, so the scheduler says no and it stays.
-    act(admin, volume["id"], "os-migrate_volume_completion", {"new_volume": volume["id"]}, 400)
     body = {"volume": {"size": 1, "volume_type": "on-two"}}
     other = admin.post("/v3/volumes", body, headers=NEWEST).ok(202)["volume"]
     settle(admin, other["id"])

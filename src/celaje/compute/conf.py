@@ -8,6 +8,9 @@ _DEADLINES = {
     "server_action_deadline": (600, "start, stop, reboot, pause, suspend ... a server"),
     "server_attach_deadline": (300, "attach, detach or extend a volume, plug or unplug a port"),
     "server_copy_volume_deadline": (3600, "copy an attached volume for the volume service"),
+    # Shorter than the volume service's volume_migrate_deadline, which waits for it.
+    "server_swap_volume_deadline": (10800, "bring an attached volume's data to another volume"),
+    "server_complete_swap_deadline": (86400, "tell the volume service that a volume was swapped"),
     "node_publish_deadline": (86400, "tell placement what a hypervisor has"),
 }
 
@@ -40,6 +43,12 @@ OPTIONS = {
             min=0.1,
             help="Seconds the API waits where its answer depends on other services: until a volume is "
             "reserved, a port plugged. Longer than [keystone_authtoken] http_connect_timeout; it goes on.",
+        ),
+        cfg.BoolOpt(
+            "allow_direct_volume_swap",
+            default=False,
+            help="Let users whom the policy allows it (os-volumes-attachments:swap) put another volume in "
+            "the place of an attached one, as Nova did until 2025. Else the volume service alone may.",
         ),
         cfg.IntOpt("shutdown_timeout", default=60, min=0, help="Seconds a guest has to shut down by itself."),
         cfg.IntOpt("sync_power_state_interval", default=10, min=1, help="Seconds between looks at guests."),

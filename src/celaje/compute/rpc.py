@@ -115,6 +115,23 @@ class ComputeWorkerMessages(Messages):
         """Copy a plugged volume as it is at one moment, while the guest goes on."""
 
     @call()
+    def begin_swap(
+        self, server: Server, block_device: dict[str, Any], new: dict[str, Any], volume_id: str
+    ) -> None:
+        """Begin to bring a plugged volume's data to the connected volume `new`, which the server will know by
+        `volume_id`."""
+
+    @call()
+    def finish_swap(self, server: Server, block_device: dict[str, Any], new: dict[str, Any]) -> None:
+        """The guest uses the new volume when this returns. Raises SwapStillPassing while data is copied."""
+
+    @call()
+    def undo_swap(
+        self, server: Server, block_device: dict[str, Any], new: dict[str, Any], volume_id: str
+    ) -> None:
+        """The guest uses the old volume, known by `volume_id`, whatever was done. Raises SwapStillPassing."""
+
+    @call()
     def attach_interface(self, server: Server, port: dict[str, Any]) -> None:
         """Plug a port."""
 

@@ -20,6 +20,7 @@ from celaje.compute.drivers.base import (
     ImageSource,
     PowerState,
     Server,
+    SwapStillPassing,
     UnknownServer,
     VolumeCopy,
 )
@@ -35,6 +36,8 @@ _COMPLETE_EVERY = 6
 
 # Seconds between two looks at a volume that is being copied: at first, and at most.
 _COPY_LOOK, _COPY_LOOK_LONGEST = 0.05, 2.0
+# Seconds for which one step looks at a volume that is being swapped, before it lets the flow sleep.
+_SWAP_LOOK_FOR = 2.0
 
 
 class ComputeWorker:
@@ -147,6 +150,33 @@ class ComputeWorker:
                     return
             clock.sleep(pause)
             pause = min(2 * pause, _COPY_LOOK_LONGEST)
+
+    def begin_swap(self, server: Server, block_device: Body, new: Body, volume_id: str) -> None:
+        with self._fences.step(server["uuid"]):
+            self._driver.begin_swap(
+                server, block_device["connection_info"], self._opened(new["connection_info"]), volume_id
+            )
+
+    def finish_swap(self, server: Server, block_device: Body, new: Body) -> None:
+        old = block_device["connection_info"]
+        end, pause = clock.monotonic() + _SWAP_LOOK_FOR, _COPY_LOOK
+        while True:
+            with self._fences.step(server["uuid"]):
+                if self._driver.swap_is_done(server, old, new["connection_info"]):
+                    return
+            if clock.monotonic() >= end:
+                raise SwapStillPassing(volume=block_device["volume_id"])
+            clock.sleep(pause)
+            pause = min(2 * pause, _COPY_LOOK_LONGEST)
+
+    def undo_swap(self, server: Server, block_device: Body, new: Body, volume_id: str) -> None:
+        old = block_device["connection_info"]
+        with self._fences.step(server["uuid"]):
+            if self._driver.abandon_swap(server, old, new["connection_info"]):
+                return
+        # The guest has written to the new one since: the way back is another swap.
+        self.begin_swap(server, new, block_device, volume_id)
+        self.finish_swap(server, new, block_device)
 
     def attach_interface(self, server: Server, port: Body) -> None:
         with self._fences.step(server["uuid"]):

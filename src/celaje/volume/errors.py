@@ -244,6 +244,12 @@ class CopyFailed(errors.CelajeError):
     text = "The compute service could not copy the attached volume {volume_id}."
 
 
+class MigrationFailed(errors.CelajeError):
+    """The server that uses the volume goes on with it where it is."""
+
+    text = "Volume {volume_id} could not be moved while a server uses it."
+
+
 class AttachmentFailed(errors.CelajeError):
     """The back end could not do it: 500, with the cause in words."""
 

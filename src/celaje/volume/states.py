@@ -31,9 +31,10 @@ VOLUME_STATES = [
     Passing(
         "creating",
         "waits for a back end",
-        (CREATE, "group.create_from_source"),
+        # The hidden one to which an attached volume moves is its migration's.
+        (CREATE, "group.create_from_source", MIGRATE, RETYPE),
         "volume_create_deadline",
-        "error",
+        ("error", "deleting"),
     ),
     Passing("downloading", "is written from an image", (CREATE, REIMAGE), "volume_create_deadline", "error"),
     State("available"),
@@ -45,8 +46,8 @@ VOLUME_STATES = [
     State("error_extending", "size at the back end is unknown"),
     Passing("uploading", "", UPLOAD, "volume_upload_deadline", ("available", "in-use")),
     Passing("retyping", "", RETYPE, "volume_migrate_deadline", ("available", "in-use")),
-    # Shown as maintenance: nobody may use it meanwhile.
-    Passing("migrating", "", MIGRATE, "volume_migrate_deadline", "available"),
+    # Shown as maintenance, since nobody may use it meanwhile; as in-use while its server goes on.
+    Passing("migrating", "", MIGRATE, "volume_migrate_deadline", ("available", "in-use")),
     Passing("reverting", "to a snapshot", REVERT, "volume_revert_deadline", "error"),
     Passing("managing", "is looked for at the back end", MANAGE, "volume_manage_deadline", "error_managing"),
     State("error_managing", "never was ours"),
@@ -73,7 +74,7 @@ DELETABLE = (
 )
 STEADY = ("available", "reserved", "attaching", "in-use", "detaching")
 # Passing states in which a volume may have attachments.
-HELD_IN_USE = ("extending", "uploading", "retyping", "backing-up", "downloading")
+HELD_IN_USE = ("extending", "uploading", "retyping", "migrating", "backing-up", "downloading")
 
 VOLUMES = StateTable(
     "volume",
@@ -97,7 +98,7 @@ VOLUMES = StateTable(
         ("error", "available"),
         ("error", "in-use"),
         ("available", "migrating"),
-        ("migrating", "available"),
+        ("in-use", "migrating"),
         ("available", "reverting"),
         ("reverting", "available"),
         ("reverting", "error"),

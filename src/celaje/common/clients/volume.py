@@ -160,11 +160,24 @@ class VolumeClient(RestClient):
         except (NotFound, Invalid):
             return
 
+    @operation
+    def complete_migration(self, volume_id: str, new_volume_id: str, error: bool) -> None:
+        """Tell that a server uses the data of `new_volume_id` in the place of the volume's, or that it came
+        to nothing: when nobody waits for that any more there is nothing to tell. A success that is refused
+        raises the refusal, unless an earlier try had it."""
+        told = {"new_volume": new_volume_id, "error": error}
+        try:
+            self._action(volume_id, {"os-migrate_volume_completion": told})
+        except (NotFound, Invalid, Conflict):
+            if not error and self.volume(volume_id)["os-vol-mig-status-attr:name_id"] != new_volume_id:
+                raise
+
     def _action(self, volume_id: str, body: Body) -> None:
         self.request("POST", f"/v3/volumes/{part(volume_id)}/action", body=body)
 
     def _attachments(self, volume_id: str, server_id: str) -> list[Body]:
-        query = {"volume_id": volume_id, "instance_id": server_id}
+        # Of whatever project, for those who see all: the service itself asks, too.
+        query = {"volume_id": volume_id, "instance_id": server_id, "all_tenants": "true"}
         return self.request("GET", "/v3/attachments", query=query).body["attachments"]
 
 

@@ -133,12 +133,12 @@ _BY_CHECK: dict[str, tuple[str, ...]] = {
         "os-evacuate",
         "os-shelve:shelve_offload",
         "os-shelve:unshelve_to_host",
-        "os-volumes-attachments:swap",
         "server-topology:host:index",
     ),
     "rule:service_api or rule:context_is_admin": (
         "os-server-external-events:create",
         "os-assisted-volume-snapshots:create",
+        "os-volumes-attachments:swap",
     ),
 }
 

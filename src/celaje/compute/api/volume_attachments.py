@@ -7,6 +7,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Conflict, Invalid, NotFound
 from celaje.common.wsgi import Request, Response
 from celaje.common.wsgi.paging import read_limit, read_offset
+from celaje.compute.api import volume_swaps
 from celaje.compute.api.parameters import is_true
 from celaje.compute.api.server_lookup import busy, load, refuse_locked
 from celaje.compute.db import nodes, servers
@@ -112,15 +113,22 @@ def _submit(tx: Transaction, request: Request, row: Body, wanted: Body) -> tuple
 
 
 def update(request: Request, server_id: str, volume_id: str) -> Response:
-    """2.85: whether the volume goes with the server. Swapping volumes is the volume service's part of a
-    migration and is not done yet."""
+    """Another volumeId: the volume is swapped, see volume_swaps.py. Since 2.85 also whether it goes with the
+    server."""
     row = load(request, server_id)
     refuse_locked(request, row)
     wanted = request.body["volumeAttachment"]
+    swapped = wanted["volumeId"] != volume_id
     device = _device(request, row, volume_id)
-    if wanted["volumeId"] != volume_id:
+    if request.at_least(2, 85):
+        _change(request, row, device, wanted)
+    if swapped or not request.at_least(2, 85):
         request.authorize(rule="os_compute_api:os-volumes-attachments:swap")
-        raise Conflict("Swapping an attached volume for another is not supported.")
+        volume_swaps.swap(request, row, device, wanted["volumeId"])
+    return Response(None, 202)
+
+
+def _change(request: Request, row: Body, device: Body, wanted: Body) -> None:
     for key, shown in (("device", device["device_name"]), ("tag", device["tag"]), ("serverId", row["id"])):
         if key in wanted and wanted[key] != shown:
             raise Invalid(f"The volume attachment's {key} cannot be changed.")
@@ -130,7 +138,6 @@ def update(request: Request, server_id: str, volume_id: str) -> Response:
             device["id"],
             delete_on_termination=is_true(wanted["delete_on_termination"]),
         )
-    return Response(None, 202)
 
 
 def delete(request: Request, server_id: str, volume_id: str) -> Response:

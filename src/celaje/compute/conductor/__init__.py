@@ -9,6 +9,7 @@ from celaje.compute.conductor.detach_volume import detach_volume
 from celaje.compute.conductor.extend_volume import extend_volume
 from celaje.compute.conductor.power import POWER_FLOWS
 from celaje.compute.conductor.publish_nodes import publish_nodes
+from celaje.compute.conductor.swap_volume import complete_swap, swap_volume
 
 FLOWS = [
     create_server,
@@ -18,6 +19,8 @@ FLOWS = [
     detach_volume,
     extend_volume,
     copy_volume,
+    swap_volume,
+    complete_swap,
     attach_interface,
     detach_interface,
     publish_nodes,

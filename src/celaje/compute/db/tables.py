@@ -147,7 +147,7 @@ BLOCK_DEVICES = Table(
     Column("attachment_id", String(36)),
     Column("connection_info", Json),
     Column("tag", String(80)),
-    # attaching, attached, detaching; with the flow that holds a passing one.
+    # attaching, attached, swapping, detaching; with the flow that holds a passing one.
     Column("state", String(16), nullable=False),
     Column("flow_id", String(36)),
     Column("created_at", Moment, nullable=False),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NotRequired, TypedDict
 
-from celaje.common.errors import DriverError, NotFound, NotImplementedHere
+from celaje.common.errors import DriverError, NotFound, NotImplementedHere, Unavailable
 
 
 class PowerState(enum.IntEnum):
@@ -38,6 +38,12 @@ class UnsupportedConnection(DriverError):
     """The volume's connection_info is of a type that this driver cannot plug."""
 
     text = "This driver cannot attach volumes of type {driver_volume_type!r}."
+
+
+class SwapStillPassing(Unavailable):
+    """The data is still being copied: to be asked again."""
+
+    text = "Volume {volume} is still being swapped."
 
 
 class UnsupportedInterface(DriverError):
@@ -246,6 +252,24 @@ class ComputeDriver(ABC):
     def copy_is_done(self, server: Server, connection_info: ConnectionInfo, copy: VolumeCopy) -> bool:
         """Asked until it is. DriverError when the copy came to nothing."""
         raise NotImplementedHere(f"The driver {self.name} cannot copy an attached volume.")
+
+    def begin_swap(
+        self, server: Server, old: ConnectionInfo, new: ConnectionInfo, volume: str | None = None
+    ) -> None:
+        """Open the volume `new`, at least as large, and begin to bring the data of the plugged volume `old`
+        to it, while the guest goes on. `volume`: the id that the server knows it by afterwards, its own
+        unless given. Begun already, or done: nothing."""
+        raise NotImplementedHere(f"The driver {self.name} cannot swap an attached volume.")
+
+    def swap_is_done(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> bool:
+        """Asked until it is: the guest uses `new`, which has all that it ever wrote, and `old` is closed.
+        DriverError when it came to nothing and the guest uses `old`."""
+        raise NotImplementedHere(f"The driver {self.name} cannot swap an attached volume.")
+
+    def abandon_swap(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> bool:
+        """The guest stays with `old`, and `new` is closed; also when nothing was begun. False: it uses `new`
+        already. SwapStillPassing: it is changing over in this moment."""
+        raise NotImplementedHere(f"The driver {self.name} cannot swap an attached volume.")
 
     @abstractmethod
     def attach_interface(self, server: Server, port: Port) -> None: ...

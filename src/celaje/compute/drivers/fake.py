@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from celaje.common import clock
+from celaje.common import clock, simulated_disks
 from celaje.common.errors import DriverError
 from celaje.compute.drivers.base import (
     BlockDevice,
@@ -254,6 +254,46 @@ class FakeDriver(ComputeDriver):
                 raise DriverError(f"Volume {volume_id(connection_info)} is not attached to {server['uuid']}.")
             volume["size"] = max(new_size_bytes, volume.get("size", 0))
 
+    def begin_swap(
+        self, server: Server, old: ConnectionInfo, new: ConnectionInfo, volume: str | None = None
+    ) -> None:
+        with self._operation("begin_swap", server), self.state.lock:
+            found = self._swapped(server, old, new)
+            if found["key"] != volume_id(new):
+                _check_connection(new)
+                found["swap"] = {"key": volume_id(new), "volume": volume or volume_id(new)}
+
+    def swap_is_done(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> bool:
+        with self._operation("swap_is_done", server), self.state.lock:
+            volumes, found = self._guest(server)["volumes"], self._swapped(server, old, new)
+            if found["key"] == volume_id(new):
+                return True
+            if not found.get("swap"):
+                raise DriverError(f"The swapping of volume {volume_id(old)} was ended by another operation.")
+            simulated_disks.copy(old.get("data", {}), new.get("data", {}))
+            swap = found.pop("swap")
+            found["key"] = swap["key"]
+            name = next(name for name, one in volumes.items() if one is found)
+            volumes[swap["volume"]] = volumes.pop(name)
+            return True
+
+    def abandon_swap(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> bool:
+        with self._operation("abandon_swap", server), self.state.lock:
+            found = self._swapped(server, old, new)
+            found.pop("swap", None)
+            return bool(found["key"] != volume_id(new))
+
+    def _swapped(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> dict[str, Any]:
+        volumes = self._guest(server)["volumes"]
+        for name, found in volumes.items():
+            found.setdefault("key", name)
+        by_key: dict[str, dict[str, Any]] = {one["key"]: one for one in volumes.values()}
+        was, becomes = volume_id(old), volume_id(new)
+        found = by_key.get(becomes) or volumes.get(was) or by_key.get(was)
+        if found is None:
+            raise DriverError(f"Volume {volume_id(old)} is not attached to {server['uuid']}.")
+        return found
+
     def attach_interface(self, server: Server, port: Port) -> None:
         with self._operation("attach_interface", server), self.state.lock:
             self._guest(server)["interfaces"][port["port_id"]] = port["mac_address"]
@@ -292,14 +332,8 @@ class FakeDriver(ComputeDriver):
             guest["power_state"] = after
 
     def _plug(self, guest: dict[str, Any], connection_info: ConnectionInfo, device: str | None) -> str:
-        kind = connection_info.get("driver_volume_type")
-        if kind not in ("fake", "local"):
-            raise UnsupportedConnection(driver_volume_type=kind)
+        encrypted = _check_connection(connection_info)
         volumes, volume = guest["volumes"], volume_id(connection_info)
-        data = connection_info.get("data", {})
-        encrypted = bool(data.get("encrypted"))
-        if encrypted and not data.get("encryption_passphrase"):
-            raise DriverError(f"Volume {volume} is encrypted, and its passphrase is not here.")
         if volume not in volumes:
             taken = [entry["device"] for entry in volumes.values()] + [guest["root"]]
             volumes[volume] = {"device": free_device(taken, device), "encrypted": encrypted}
@@ -344,6 +378,20 @@ class _Operation:
                 self.state.save(self.uuid)
         if self.failure and self.fails:
             raise DriverError(f"{self.operation}: {self.failure.message}")
+
+
+def _check_connection(connection_info: ConnectionInfo) -> bool:
+    """Whether the volume is encrypted."""
+    kind = connection_info.get("driver_volume_type")
+    if kind not in ("fake", "local"):
+        raise UnsupportedConnection(driver_volume_type=kind)
+    data = connection_info.get("data", {})
+    encrypted = bool(data.get("encrypted"))
+    if encrypted and not data.get("encryption_passphrase"):
+        raise DriverError(
+            f"Volume {volume_id(connection_info)} is encrypted, and its passphrase is not here."
+        )
+    return encrypted
 
 
 def _refused(server: Server, operation: str, guest: dict[str, Any]) -> PowerStateRefused:

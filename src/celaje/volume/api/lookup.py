@@ -28,7 +28,7 @@ def target(row: Row) -> Row:
 def volume(request: Request, tx: Transaction, volume_id: str, rule: str | None = None) -> Row:
     tx.hold(VOLUMES, volume_id)
     row = volumes.get_of_project(tx, volume_id, scope_of(request))
-    if row is None:
+    if row is None or (volumes.is_target(row) and not request.context.is_admin):
         raise errors.VolumeNotFound(volume_id=volume_id)
     request.authorize(target(row), rule)
     return row

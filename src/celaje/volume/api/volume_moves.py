@@ -7,12 +7,13 @@ from typing import Any
 
 from celaje.common import clock
 from celaje.common.db import Transaction
-from celaje.common.errors import Conflict, Invalid
+from celaje.common.errors import CelajeError, Conflict, Invalid
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import clusters, images, lookup, schemas
 from celaje.volume.api.services import HOST
 from celaje.volume.api.volume_view import moment
+from celaje.volume.conductor.moving_attached import SWAPPED, drop_target
 from celaje.volume.conductor.upload_volume import REGISTERED
 from celaje.volume.db import attachments, encryptions, qos, snapshots, types, volumes
 from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
@@ -69,7 +70,7 @@ def _hand_over(
     **values: Any,
 ) -> str | None:
     """Give the volume to a flow; None when another request was first, or its state does not allow it."""
-    if row["status"] not in sources or row["flow_id"] is not None:
+    if row["status"] not in sources or row["flow_id"] is not None or volumes.is_target(row):
         return None
     flow_id = request.service.flows.submit(
         tx,
@@ -122,6 +123,7 @@ def retype(request: Request, volume_id: str) -> Response:
             raise _no_retype()
         zones = new["extra_specs"].get("RESKEY:availability_zones")
         on_demand = asked.get("migration_policy") == "on-demand"
+        server = _server_of(tx, row)
         flow_id = _hand_over(
             request,
             tx,
@@ -133,7 +135,10 @@ def retype(request: Request, volume_id: str) -> Response:
                 "request": _request(row, new, availability_zone=None if zones else row["availability_zone"]),
                 "becomes": {"volume_type_id": new["id"], "multiattach": multiattach},
                 "change": _change_of_encryption(tx, old, new),
-                "may_move": on_demand and not in_use and not snapshots.of_volume(tx, volume_id),
+                "may_move": on_demand
+                and (server is not None or not in_use)
+                and not snapshots.of_volume(tx, volume_id),
+                "server": server,
             },
         )
         if flow_id is None:
@@ -189,6 +194,12 @@ def _change_of_encryption(tx: Transaction, old: Row, new: Row) -> Row | None:
     return None if encryptions.alike(before, after) else {"to": encryptions.described(after)}
 
 
+def _server_of(tx: Transaction, row: Row) -> str | None:
+    """The only server that uses the volume: its host can copy it. None: nobody does, or several."""
+    held = attachments.of_volume(tx, row["id"])
+    return held[0]["instance_uuid"] if len(held) == 1 and held[0]["attach_status"] == "attached" else None
+
+
 def _front_end(tx: Transaction, volume_type: Row) -> Row | None:
     """What the hypervisor holds a volume of the type to."""
     found = qos.of_type(tx, volume_type["id"])
@@ -219,43 +230,67 @@ def migrate(request: Request, volume_id: str) -> Response:
         volume_type = types.get(tx, row["volume_type_id"])
         assert volume_type is not None
         there = host in (row["host"], (row["host"] or "").partition("#")[0])
-        flow_id = None
-        if not there and row["host"] and row["group_id"] is None and not snapshots.of_volume(tx, volume_id):
+        flow_id, server = None, _server_of(tx, row)
+        may_leave = row["host"] and row["group_id"] is None and not snapshots.of_volume(tx, volume_id)
+        if not there and may_leave:
             flow_id = _hand_over(
                 request,
                 tx,
                 row,
                 "volume.migrate",
                 goal="migrating",
-                sources=("available",),
-                arguments={"request": _request(row, volume_type, pinned=host)},
+                sources=("available", *(("in-use",) if server is not None else ())),
+                arguments={"request": _request(row, volume_type, pinned=host), "server": server},
                 migration_status="migrating",
             )
         if flow_id is None:
             raise errors.InvalidVolume(
-                reason=f"Volume {volume_id} status must be available, must not be migrating, have snapshots, "
-                "be replicated, be part of a group and destination host/cluster must be different than the "
-                "current one"
+                reason=f"Volume {volume_id} status must be available or in-use, must not be migrating, have "
+                "snapshots, be replicated, be part of a group and destination host/cluster must be different "
+                "than the current one"
             )
 
     _write(request, unit)
     return Response(status=202)
 
 
-def migrate_completion(request: Request, volume_id: str) -> Response:
-    """Compute calls it when it has swapped the disk of a running server. No migration here waits for it:
-    a volume in use does not migrate."""
-    new_volume = request.body["os-migrate_volume_completion"]["new_volume"]
+def migrate_completion(request: Request, volume_id: str) -> Row:
+    """Compute has swapped the disk of a running server, or could not. The answer names the volume that the
+    server is to know its disk by."""
+    asked = request.body["os-migrate_volume_completion"]
+    new_id, error = asked["new_volume"], asked.get("error")
+    failed = schemas.flag(error, "error") if isinstance(error, str) else bool(error)
 
-    def query(tx: Transaction) -> Row:
-        row = lookup.volume(request, tx, volume_id)
-        lookup.volume(request, tx, new_volume)
-        return row
+    def unit(tx: Transaction) -> str | None:
+        row, new = lookup.volume(request, tx, volume_id), lookup.volume(request, tx, new_id)
+        passing, waits = row["status"] in ("migrating", "retyping"), new["migration_status"]
+        if not passing and not volumes.is_target(new):
+            return None  # swapped by somebody else: no migration of ours
+        if failed and not passing and waits == volumes.target_of(volume_id):
+            drop_target(tx, request.service.flows, volume_id, new_id)
+            return None
+        if not passing or row["flow_id"] is None or row["migration_status"] != "migrating":
+            raise errors.InvalidVolume(reason="Source volume not mid-migration.")
+        if not volumes.is_target(new):
+            raise errors.InvalidVolume(reason="Destination volume not mid-migration.")
+        if waits != volumes.target_of(volume_id):
+            raise errors.InvalidVolume(
+                reason=f"Destination has migration_status {waits}, expected {volumes.target_of(volume_id)}."
+            )
+        request.service.flows.signal(tx, row["flow_id"], SWAPPED, {"error": failed})
+        return str(row["flow_id"])
 
-    row = request.service.database.read(query)
-    raise errors.InvalidVolume(
-        reason=f"Volume {volume_id} has no migration that waits for its completion (it is {row['status']})."
-    )
+    flow_id = _write(request, unit)
+    if flow_id is None:
+        return {"save_volume_id": new_id}
+    if not failed:
+        try:
+            request.service.flows.result(flow_id, request.service.conf.attachment_wait_timeout)
+        except CelajeError as error:
+            if error.kind == "unavailable":
+                raise
+            raise errors.InvalidVolume(reason=f"Source volume not mid-migration: {error.message}") from error
+    return {"save_volume_id": volume_id}
 
 
 def revert(request: Request, volume_id: str) -> Response:

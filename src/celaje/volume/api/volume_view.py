@@ -18,6 +18,12 @@ def moment(value: Any) -> str | None:
 _SHOWN_AS = {"migrating": "maintenance", "managing": "creating"}
 
 
+def shown_status(volume: Row) -> str:
+    if volume["status"] == "migrating" and volume["attach_status"] == "attached":
+        return "in-use"
+    return str(_SHOWN_AS.get(volume["status"], volume["status"]))
+
+
 class VolumeView:
     """Asks once, for all volumes of an answer, what each of them needs."""
 
@@ -75,7 +81,7 @@ class VolumeView:
         group_id = volume.get("group_id")
         shown: Row = {
             "id": volume["id"],
-            "status": _SHOWN_AS.get(volume["status"], volume["status"]),
+            "status": shown_status(volume),
             "size": volume["size"],
             "availability_zone": volume["availability_zone"],
             "created_at": moment(volume["created_at"]),

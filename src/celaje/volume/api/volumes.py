@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import and_, or_
+
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request, Response
@@ -28,7 +30,7 @@ UPDATE_3_53 = schemas.wrapped("volume", schemas.record(_CHANGES, minProperties=1
 
 _FILTERS = {
     "name": listing.equals(VOLUMES.c.name),
-    "status": listing.equals(VOLUMES.c.status),
+    "status": lambda value, request: _has_status(value),
     "metadata": listing.has_items(VOLUMES.c.metadata),
     "glance_metadata": listing.has_items(VOLUMES.c.image_metadata),
     "bootable": listing.is_true(VOLUMES.c.bootable, "bootable"),
@@ -78,7 +80,27 @@ LISTING = listing.Listing(
     resource="volume",
     missing=lambda marker: errors.VolumeNotFound(volume_id=marker),
 )
-_restrict = listing.of_project(VOLUMES)
+_of_project = listing.of_project(VOLUMES)
+
+
+def _restrict(request: Request) -> list[listing.Condition]:
+    """Others than administrators do not see what a migration is making."""
+    conditions = _of_project(request)
+    if not request.context.is_admin:
+        status = VOLUMES.c.migration_status
+        conditions.append(or_(status.is_(None), ~status.startswith("target:")))
+    return conditions
+
+
+def _has_status(value: str) -> listing.Condition:
+    """As the view shows it."""
+    status, moves = VOLUMES.c.status, VOLUMES.c.status == "migrating"
+    in_use = VOLUMES.c.attach_status == "attached"
+    if value == "in-use":
+        return or_(status == value, and_(moves, in_use))
+    if value == "maintenance":
+        return or_(status == value, and_(moves, ~in_use))
+    return status == value
 
 
 def index(request: Request) -> Row:
@@ -174,6 +196,8 @@ def begin_deletion(request: Request, tx: Transaction, row: Row, *, cascade: bool
             "by its deadline."
         )
     attached = any(each["attach_status"] == "attached" for each in held)
+    if volumes.is_target(row) and not force:
+        sources = set()
     blocked: Any = row["group_id"] is not None and not force
     blocked = blocked or row["status"] not in sources or (attached and not force) or (kept and not cascade)
     if (

@@ -125,6 +125,15 @@ def claim(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
     return {"claimed": taken == 1, "reason": "the volume is no longer this flow's"}
 
 
+def claim_new(tx: Transaction, size: int, decision: Row) -> Row:
+    """Room for a volume whose row the caller inserts in this transaction: {"claimed": True, "service_uuid"}
+    or {"claimed": False, "reason"}."""
+    service, refusal = _chosen(tx, decision, size)
+    if refusal:
+        return {"claimed": False, "reason": refusal}
+    return {"claimed": True, "service_uuid": service["uuid"] if service is not None else None}
+
+
 def claim_besides(tx: Transaction, volume: Row, flow_id: str, decision: Row) -> Row:
     """A second claim for a volume that is to move: {"claimed": bool, "reason"?}. The flow must hold it."""
     _, refusal = _chosen(tx, decision, volume["size"])

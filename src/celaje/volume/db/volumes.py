@@ -28,6 +28,15 @@ _DRIVER_KEYS = (
 )
 
 
+def target_of(volume_id: str) -> str:
+    """The migration_status of the hidden volume to which an attached one moves."""
+    return f"target:{volume_id}"
+
+
+def is_target(volume: Row) -> bool:
+    return str(volume.get("migration_status")).startswith("target:")
+
+
 def for_driver(volume: Row) -> Row:
     return {key: volume[key] for key in _DRIVER_KEYS}
 

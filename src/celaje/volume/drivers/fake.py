@@ -154,7 +154,13 @@ class FakeDriver(base.VolumeDriver):
             found = self._find(identifier)
             if connector["host"] not in found.connections:
                 found.connections.append(connector["host"])
-        return {"driver_volume_type": "fake", "data": {"volume_id": volume["id"], "access_mode": "rw"}}
+        data = {
+            "volume_id": volume["id"],
+            "access_mode": "rw",
+            "back_end": self.state.name,
+            "disk": identifier,
+        }
+        return {"driver_volume_type": "fake", "data": data}
 
     def terminate_connection(self, volume: base.Volume, connector: base.Connector | None) -> None:
         with self.state.acting("terminate_connection", base.data_id(volume)) as identifier:

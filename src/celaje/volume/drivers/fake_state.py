@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from celaje.common import clock, errors, simulated_disks
 from celaje.common.simulated import Kept, Rule, SimulatedState
 
 DEFAULT_CAPACITY_GB = 1000.0
@@ -42,6 +43,22 @@ class FakeBackendState(SimulatedState[_Disk]):
     ):
         super().__init__(path, rules=rules)
         self.total_gb = total_gb
+        # By which simulated hypervisors find it.
+        self.name = os.fspath(path) if path is not None else clock.new_uuid()
+        simulated_disks.offer(self.name, self)
+
+    def content_of(self, disk: str) -> str:
+        with self.reading():
+            return self._there(disk).content
+
+    def write(self, disk: str, content: str) -> None:
+        with self.changing():
+            self._there(disk).content = content
+
+    def _there(self, disk: str) -> FakeVolume:
+        if disk not in self.volumes:
+            raise errors.DriverError(f"The simulated back end has no disk {disk}.")
+        return self.volumes[disk]
 
     @property
     def volumes(self) -> dict[str, FakeVolume]:

@@ -61,7 +61,7 @@ def node(disk: Any, name: str) -> dict[str, Any]:
     rbd = disk.rbd
     auth: dict[str, Any] = {"auth-client-required": ["none"]}
     if rbd["user"]:
-        auth = {"user": rbd["user"], "key-secret": _secret(disk.volume), "auth-client-required": ["cephx"]}
+        auth = {"user": rbd["user"], "key-secret": _secret(disk.lies_as), "auth-client-required": ["cephx"]}
     return {
         "driver": "rbd",
         "node-name": name,

@@ -6,7 +6,7 @@ take it up after a restart, and to know what is plugged where.
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ NAME_LIMIT = 20  # of a virtio disk's serial
 @dataclass
 class Disk:
     """`volume`: the volume's id; None for a disk of the server's own. `slot`: number of its PCIe port. `nbd`,
-    `iscsi`, `rbd`, `luks`: see volumes.Source."""
+    `iscsi`, `rbd`, `luks`: see volumes.Source. `key`: under which QEMU knows its nodes, where that is not the
+    volume's id; `named`: likewise its device; `swap`: the volume that is to take its place, see
+    block_swap.py."""
 
     path: str
     format: str
@@ -38,6 +40,20 @@ class Disk:
     iscsi: dict[str, Any] | None = None
     rbd: dict[str, Any] | None = None
     luks: bool = False
+    key: str | None = None
+    named: str | None = None
+    swap: dict[str, Any] | None = None
+
+    @property
+    def lies_as(self) -> str | None:
+        """What its nodes and secrets are named after: since a swap, the volume that it was swapped for."""
+        return self.key or self.volume
+
+    def swapped(self) -> "Disk":
+        """The disk that it becomes: the guest keeps its device."""
+        assert self.swap is not None
+        gained = {"key": self.swap["key"], "volume": self.swap["volume"], **self.swap["source"]}
+        return replace(self, **gained, named=self.device_id, swap=None)
 
     @property
     def remote(self) -> bool:
@@ -47,7 +63,7 @@ class Disk:
     @property
     def node(self) -> str:
         """The block node's name, at most 31 characters with what QEMU and we put behind it."""
-        return f"v{self.volume.replace('-', '')[:26]}" if self.volume else f"own{self.slot}"
+        return f"v{self.lies_as.replace('-', '')[:26]}" if self.lies_as else f"own{self.slot}"
 
     @property
     def stored(self) -> str:
@@ -56,7 +72,7 @@ class Disk:
 
     @property
     def device_id(self) -> str:
-        return f"disk-{self.volume or self.slot}"
+        return self.named or f"disk-{self.volume or self.slot}"
 
     def qemu_device(self) -> dict[str, Any]:
         device: dict[str, Any] = {
@@ -102,6 +118,12 @@ class Domain:
 
     def disk_of(self, volume: str) -> Disk | None:
         return next((disk for disk in self.disks if disk.volume == volume), None)
+
+    def settle_swaps(self) -> None:
+        """QEMU has ended. A disk that was about to change over has all its data on either side by then."""
+        for number, disk in enumerate(self.disks):
+            if disk.swap is not None:
+                self.disks[number] = disk.swapped() if disk.swap["pivoting"] else replace(disk, swap=None)
 
     def nic_of(self, port_id: str) -> Nic | None:
         return next((nic for nic in self.nics if nic.port["port_id"] == port_id), None)

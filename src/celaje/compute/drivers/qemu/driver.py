@@ -32,7 +32,7 @@ from celaje.compute.drivers.base import (
     free_device,
     volume_id,
 )
-from celaje.compute.drivers.qemu import block_copy, ceph, disks, domain, hotplug, network, volumes
+from celaje.compute.drivers.qemu import block_copy, block_swap, ceph, disks, domain, hotplug, network, volumes
 from celaje.compute.drivers.qemu import host as machine
 from celaje.compute.drivers.qemu.config_drive import write_config_drive
 from celaje.compute.drivers.qemu.domain import CONSOLE, Disk, Domain, Nic
@@ -60,6 +60,7 @@ class QemuDriver(ComputeDriver):
         ),
         "detach_volume": (("the guest, letting go of the disk", hotplug.DETACH_TIMEOUT),),
         "extend_volume": (("QEMU (block_resize)", hotplug.BLOCK_TIMEOUT),),
+        "begin_swap": (("QEMU, opening the other disk (blockdev-add)", hotplug.BLOCK_TIMEOUT),),
         "attach_interface": (("QEMU, plugging it in (device_add)", qmp.COMMAND_TIMEOUT),),
         "detach_interface": (("the guest, letting go of the card", hotplug.DETACH_TIMEOUT),),
     }
@@ -330,6 +331,21 @@ class QemuDriver(ComputeDriver):
     def copy_is_done(self, server: Server, connection_info: ConnectionInfo, copy: VolumeCopy) -> bool:
         with self._guest(server) as guest:
             return block_copy.is_done(guest, hotplug.plugged(guest, volume_id(connection_info)), copy)
+
+    def begin_swap(
+        self, server: Server, old: ConnectionInfo, new: ConnectionInfo, volume: str | None = None
+    ) -> None:
+        source, key = self._source(new), volume_id(new)
+        with self._guest(server) as guest:
+            block_swap.begin(guest, volume_id(old), key, source, volume or key)
+
+    def swap_is_done(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> bool:
+        with self._guest(server) as guest:
+            return block_swap.is_done(guest, volume_id(old), volume_id(new))
+
+    def abandon_swap(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> bool:
+        with self._guest(server) as guest:
+            return block_swap.abandon(guest, volume_id(old), volume_id(new))
 
     def attach_interface(self, server: Server, port: Port) -> None:
         with self._guest(server) as guest:

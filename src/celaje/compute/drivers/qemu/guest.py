@@ -111,6 +111,7 @@ class Guest:
         """Returns when QEMU answers; runs already: nothing."""
         if self.is_running():
             return
+        self.domain.settle_swaps()
         for name in (domains.AGENT, domains.RESCUE, "serial.sock", domains.PIDFILE):
             (self.folder / name).unlink(missing_ok=True)
         host = self.host

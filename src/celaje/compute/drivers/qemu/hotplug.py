@@ -31,18 +31,21 @@ def plug_volume(guest: Guest, volume: str, source: volumes.Source) -> str:
     if disk is None:
         taken = [entry.device for entry in domain.disks]
         disk = Disk(device=free_device(taken), slot=domain.free_slot(), volume=volume, **source.kept)
+        if any(other.device_id == disk.device_id for other in domain.disks):
+            # What was swapped for this volume still has its device.
+            disk.named = f"{disk.device_id}-{disk.slot}"
         domain.disks.append(disk)
         guest.save()
     elif (disk.nbd, disk.iscsi) != (source.nbd, source.iscsi) and state == PowerState.SHUTDOWN:
         # Connected anew, by another export; a running guest keeps the one that it has open.
         disk.nbd, disk.iscsi = source.nbd, source.iscsi
         guest.save()
-    volumes.keep_secrets(guest.folder, volume, source)
+    volumes.keep_secrets(guest.folder, str(disk.lies_as), source)
     if state != PowerState.SHUTDOWN:
         try:
             with guest.qmp() as qmp:
                 if disk.node not in nodes_of(qmp):
-                    _add_node(qmp, guest, disk)
+                    add_node(qmp, guest, disk)
                 if disk.device_id not in devices_of(qmp):
                     qmp.execute("device_add", disk.qemu_device())
         except QmpError:
@@ -52,15 +55,15 @@ def plug_volume(guest: Guest, volume: str, source: volumes.Source) -> str:
     return disk.device
 
 
-def _add_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
-    _remove_node(qmp, guest, disk)  # objects of an attempt that died half-way
+def add_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
+    remove_node(qmp, guest, disk)  # objects of an attempt that died half-way
     for each in volumes.objects(disk, guest.folder):
         qmp.execute("object-add", each)
     # An export may be far away, and the handshake of TLS takes its time.
     qmp.execute("blockdev-add", volumes.node(disk), timeout=BLOCK_TIMEOUT)
 
 
-def _remove_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
+def remove_node(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
     """The disk's node, what it stood on, and the objects that hold its secrets."""
     there = nodes_of(qmp)
     if disk.node in there:
@@ -83,14 +86,14 @@ def _below(disk: Disk) -> list[str]:
 def _withdraw(guest: Guest, disk: Disk) -> None:
     """QEMU refused the volume: leave nothing of it."""
     with guest.qmp() as qmp:
-        _remove_node(qmp, guest, disk)
+        remove_node(qmp, guest, disk)
     _forget(guest, disk)
 
 
 def _forget(guest: Guest, disk: Disk) -> None:
     guest.domain.disks.remove(disk)
     guest.save()
-    volumes.forget_secrets(guest.folder, str(disk.volume))
+    volumes.forget_secrets(guest.folder, str(disk.lies_as))
 
 
 def unplug_volume(guest: Guest, volume: str) -> None:
@@ -105,7 +108,7 @@ def unplug_volume(guest: Guest, volume: str) -> None:
         block_copy.abandon(guest, disk)
         with guest.qmp() as qmp:
             remove_device(qmp, disk.device_id, guest.domain.uuid)
-            _remove_node(qmp, guest, disk)
+            remove_node(qmp, guest, disk)
     _forget(guest, disk)
 
 

@@ -143,18 +143,18 @@ def objects(disk: Any, folder: Path) -> Iterator[dict[str, Any]]:
     if disk.nbd:
         yield {
             "qom-type": "tls-creds-psk",
-            "id": f"psk-{disk.volume}",
+            "id": f"psk-{disk.lies_as}",
             "endpoint": "client",
-            "dir": str(_place(folder, disk.volume)),
+            "dir": str(_place(folder, disk.lies_as)),
             "username": disk.nbd["user"],
         }
     if disk.iscsi:
-        file = str(_place(folder, disk.volume) / CHAP)
-        yield {"qom-type": "secret", "id": f"chap-{disk.volume}", "file": file, "format": "raw"}
+        file = str(_place(folder, disk.lies_as) / CHAP)
+        yield {"qom-type": "secret", "id": f"chap-{disk.lies_as}", "file": file, "format": "raw"}
     if disk.rbd and disk.rbd["user"]:
-        yield ceph.secret(disk.volume, _place(folder, disk.volume))
+        yield ceph.secret(disk.lies_as, _place(folder, disk.lies_as))
     if disk.luks:
-        file = str(_place(folder, disk.volume) / PASSPHRASE)
+        file = str(_place(folder, disk.lies_as) / PASSPHRASE)
         yield {"qom-type": "secret", "id": _secret(disk), "file": file, "format": "raw"}
 
 
@@ -187,7 +187,7 @@ def export_node(disk: Any, name: str) -> dict[str, Any]:
         "node-name": name,
         "server": {"type": "inet", "host": nbd["host"], "port": str(nbd["port"])},
         "export": nbd["export"],
-        "tls-creds": f"psk-{disk.volume}",
+        "tls-creds": f"psk-{disk.lies_as}",
         "reconnect-delay": RECONNECT,
         "read-only": disk.read_only,
         "discard": "unmap",
@@ -204,10 +204,10 @@ def _target_node(disk: Any) -> dict[str, Any]:
         "target": iscsi["target"],
         "lun": iscsi["lun"],
         "user": iscsi["user"],
-        "password-secret": f"chap-{disk.volume}",
+        "password-secret": f"chap-{disk.lies_as}",
         "read-only": disk.read_only,
     }
 
 
 def _secret(disk: Any) -> str:
-    return f"luks-{disk.volume}"
+    return f"luks-{disk.lies_as}"
