@@ -11,7 +11,8 @@ import sqlalchemy
 from celaje.common.errors import Unavailable
 from celaje.common.rest.http_transport import HttpTransport
 from tests.cloud import Client
-from tests.cluster.lab import DATABASES, Cluster
+from tests.cluster.lab import Cluster
+from tests.cluster.servers import DATABASES
 from tests.cluster.view import View
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]

@@ -10,7 +10,8 @@ from typing import Any
 import openstack.exceptions as sdk_errors
 import pytest
 
-from tests.cluster.lab import COMPUTE_HOSTS, HOST_MEMORY
+from tests.cluster.configuration import HOST_MEMORY
+from tests.cluster.layout import COMPUTE_HOSTS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.cluster.lab import Node
+from tests.cluster.layout import Node
 from tests.cluster.load import Load
 from tests.servers import rabbitmq
 

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy
 
 from tests.bench.figures import Theme
-from tests.cluster.lab import DATABASES, Cluster
+from tests.cluster.lab import Cluster
 from tests.cluster.load import Session
+from tests.cluster.servers import DATABASES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.bench, pytest.mark.timeout(600)]
 

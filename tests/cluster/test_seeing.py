@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.cluster.lab import BIN, COMPUTE_HOSTS
+from tests.cluster.layout import COMPUTE_HOSTS
+from tests.cluster.processes import BIN
 
 WORKERS = ("volume-worker1", "volume-worker2")
 

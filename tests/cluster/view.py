@@ -15,7 +15,9 @@ from celaje.image.stores.file import FileStore
 from celaje.network.drivers.fake_state import FakeNetworkState
 from celaje.volume.drivers.fake_state import FakeBackendState
 from tests.cloud import Client
-from tests.cluster.lab import APIS, COMPUTE_HOSTS, DATABASES, Cluster
+from tests.cluster.lab import Cluster
+from tests.cluster.layout import APIS, COMPUTE_HOSTS
+from tests.cluster.servers import DATABASES
 from tests.crash.soundness import Look, until_quiet
 
 
