@@ -251,7 +251,8 @@ def qemu_end(tmp_path):
     def serve():
         connection, _ = listener.accept()
         with connection, connection.makefile("rw") as stream:
-            stream.write('{"QMP": {"version": {}}}\n')
+            # What QEMU had to say to the client before, who left.
+            stream.write('{"event": "JOB_STATUS_CHANGE", "data": {}}\n{"QMP": {"version": {}}}\n')
             stream.flush()
             for line in stream:
                 command = json.loads(line)

@@ -210,5 +210,5 @@ def test_secrets_are_readable_by_their_owner_only(driver, attach):
     guest = attach(driver, one)
     folder = driver.daemon.folder
     assert folder.stat().st_mode & 0o077 == 0
-    assert all(path.stat().st_mode & 0o077 == 0 for path in (folder / "keys.psk", folder / "exports.json"))
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (folder / "keys.psk", folder / "offers.json"))
     assert guest.data["auth_password"] not in (folder / "daemon.log").read_text()

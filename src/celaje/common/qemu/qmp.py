@@ -37,7 +37,12 @@ class QmpClient:
         self._buffer = b""
         self._socket = _connect(path, timeout)
         try:
-            greeting = self._read(clock.monotonic() + timeout)
+            deadline = clock.monotonic() + timeout
+            greeting = self._read(deadline)
+            while "event" in greeting:
+                # It happened after the client before us had left: QEMU kept it for the next.
+                self.events.append(greeting)
+                greeting = self._read(deadline)
             if "QMP" not in greeting:
                 raise QmpTimeout(f"{path} does not greet as QEMU does.")
             self.execute("qmp_capabilities")

@@ -6,7 +6,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
-from celaje.volume.api import links, listing, lookup, schemas
+from celaje.volume.api import links, listing, lookup, schemas, status_reset
 from celaje.volume.api.volume_creation import new_volume
 from celaje.volume.api.volume_view import moment
 from celaje.volume.backups.archive import prefix_of
@@ -372,15 +372,12 @@ def _check_encryption(tx: Transaction, volume: Row, backup: Row) -> None:
 
 
 def reset_status(request: Request, backup_id: str) -> Response:
-    status = request.body["os-reset_status"]["status"]
-    if status not in _MAY_BE_SET:
-        raise errors.InvalidInput(reason=f"status {status} must be one of {', '.join(_MAY_BE_SET)}.")
-
-    def unit(tx: Transaction) -> None:
-        row = find(request, tx, backup_id)
-        if row["flow_id"] is not None:
-            raise errors.InvalidBackup(reason=f"Backup {backup_id} is held by an operation under way.")
-        backups.change(tx, backup_id, status=status, updated_at=clock.now())
-
-    request.service.database.write(unit)
-    return Response(status=202)
+    return status_reset.set_status(
+        request,
+        request.body["os-reset_status"]["status"],
+        _MAY_BE_SET,
+        what="Backup",
+        find=lambda tx: find(request, tx, backup_id),
+        change=backups.change,
+        held=errors.InvalidBackup,
+    )

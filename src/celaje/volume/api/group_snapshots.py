@@ -7,7 +7,7 @@ from celaje.common.db import Transaction
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import groups as groups_api
-from celaje.volume.api import listing, lookup, schemas
+from celaje.volume.api import listing, lookup, schemas, status_reset
 from celaje.volume.api import snapshots as snapshots_api
 from celaje.volume.api.volume_view import moment
 from celaje.volume.db import group_types, groups, snapshots, volumes
@@ -216,17 +216,12 @@ def _deleting(tx: Transaction, snapshot: Row) -> Row:
 
 
 def reset_status(request: Request, group_snapshot_id: str) -> Response:
-    status = request.body["reset_status"]["status"]
-    if status not in _MAY_BE_SET:
-        raise errors.InvalidInput(reason=f"status {status[:64]} must be one of {', '.join(_MAY_BE_SET)}.")
-
-    def unit(tx: Transaction) -> None:
-        row = find(request, tx, group_snapshot_id)
-        if row["flow_id"] is not None:
-            raise errors.InvalidGroupSnapshot(
-                reason=f"Group snapshot {group_snapshot_id} is held by an operation under way."
-            )
-        groups.change_snapshot(tx, group_snapshot_id, status=status, updated_at=clock.now())
-
-    request.service.database.write(unit)
-    return Response(status=202)
+    return status_reset.set_status(
+        request,
+        request.body["reset_status"]["status"],
+        _MAY_BE_SET,
+        what="Group snapshot",
+        find=lambda tx: find(request, tx, group_snapshot_id),
+        change=groups.change_snapshot,
+        held=errors.InvalidGroupSnapshot,
+    )

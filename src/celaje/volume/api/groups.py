@@ -7,7 +7,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
-from celaje.volume.api import group_members, group_types, listing, lookup, schemas
+from celaje.volume.api import group_members, group_types, listing, lookup, schemas, status_reset
 from celaje.volume.api.volume_view import moment
 from celaje.volume.db import group_types as type_rows
 from celaje.volume.db import groups, snapshots, types, volumes
@@ -427,18 +427,15 @@ def _check_deletable(tx: Transaction, volume: Row, group_id: str) -> None:
 
 
 def reset_status(request: Request, group_id: str) -> Response:
-    status = request.body["reset_status"]["status"]
-    if status not in _MAY_BE_SET:
-        raise errors.InvalidInput(reason=f"status {status[:64]} must be one of {', '.join(_MAY_BE_SET)}.")
-
-    def unit(tx: Transaction) -> None:
-        row = find(request, tx, group_id)
-        if row["flow_id"] is not None:
-            raise errors.InvalidGroup(reason=f"Group {group_id} is held by an operation under way.")
-        groups.change(tx, group_id, status=status, updated_at=clock.now())
-
-    request.service.database.write(unit)
-    return Response(status=202)
+    return status_reset.set_status(
+        request,
+        request.body["reset_status"]["status"],
+        _MAY_BE_SET,
+        what="Group",
+        find=lambda tx: find(request, tx, group_id),
+        change=groups.change,
+        held=errors.InvalidGroup,
+    )
 
 
 def replicate(request: Request, group_id: str) -> Response:

@@ -9,7 +9,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
-from celaje.volume.api import listing, lookup, schemas
+from celaje.volume.api import listing, lookup, schemas, status_reset
 from celaje.volume.api.volume_view import moment
 from celaje.volume.conductor.still_copy import asks_host, copied
 from celaje.volume.db import backups, snapshots, types, volumes
@@ -317,15 +317,12 @@ def _flow_of(tx: Transaction, request: Request, copy_id: str) -> str | None:
 
 
 def reset_status(request: Request, snapshot_id: str) -> Response:
-    status = request.body["os-reset_status"]["status"]
-    if status not in _MAY_BE_SET:
-        raise errors.InvalidInput(reason=f"status {status} must be one of {', '.join(_MAY_BE_SET)}.")
-
-    def unit(tx: Transaction) -> None:
-        row = lookup.snapshot(request, tx, snapshot_id)
-        if row["flow_id"] is not None:
-            raise errors.InvalidSnapshot(reason=f"Snapshot {snapshot_id} is held by an operation under way.")
-        snapshots.change(tx, snapshot_id, status=status, updated_at=clock.now())
-
-    request.service.database.write(unit)
-    return Response(status=202)
+    return status_reset.set_status(
+        request,
+        request.body["os-reset_status"]["status"],
+        _MAY_BE_SET,
+        what="Snapshot",
+        find=lambda tx: lookup.snapshot(request, tx, snapshot_id),
+        change=snapshots.change,
+        held=errors.InvalidSnapshot,
+    )

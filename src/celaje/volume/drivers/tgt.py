@@ -11,7 +11,7 @@ from pathlib import Path
 from celaje.common import unix_socket
 from celaje.common.errors import DriverError
 
-NEW, DELETE, SHOW, BIND, UNBIND = range(5)
+NEW, DELETE, SHOW, BIND, UNBIND, UPDATE = range(6)
 TARGET, UNIT, ACCOUNT = 1, 2, 7
 NO_TARGET, TARGET_EXISTS, UNIT_EXISTS, ACL_EXISTS, USER_EXISTS, NO_USER = 4, 9, 10, 12, 14, 15
 LUN = 1
@@ -45,6 +45,8 @@ class Tgt:
         nothing."""
         self._ask(TARGET, NEW, number, f"targetname={name}", but=TARGET_EXISTS)
         self._ask(UNIT, NEW, number, f"path={file}", unit=LUN, but=UNIT_EXISTS)
+        # What a guest discards is given back to the file system.
+        self._ask(UNIT, UPDATE, number, "thin_provisioning=1", unit=LUN)
         self._ask(TARGET, BIND, number, "initiator-address=ALL", but=ACL_EXISTS)
 
     def remove_target(self, number: int) -> None:

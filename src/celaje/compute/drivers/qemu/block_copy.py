@@ -1,4 +1,4 @@
-"""Copies a plugged volume, as it is at one moment, into a file beside its own, while the guest writes on.
+"""Copies a plugged volume, as it is at one moment, to a place beside its own, while the guest writes on.
 
 The driver calls it. QEMU keeps what the guest overwrites meanwhile (its job blockdev-backup), and the job
 lives in QEMU: whoever comes back after a crash finds it by its name.
@@ -11,6 +11,7 @@ from typing import Any
 from celaje.common.errors import DriverError
 from celaje.common.qemu.qmp import QmpClient, QmpError
 from celaje.compute.drivers.base import PowerState, VolumeCopy
+from celaje.compute.drivers.qemu import volumes
 from celaje.compute.drivers.qemu.domain import Disk
 from celaje.compute.drivers.qemu.guest import Guest
 
@@ -22,12 +23,11 @@ _SETUP_TIMEOUT = 60.0
 def begin(guest: Guest, disk: Disk, copy: VolumeCopy) -> None:
     """Returns once the moment is fixed. Begun already: nothing."""
     guest.require("have a volume copied", PowerState.RUNNING, PowerState.PAUSED)
-    target = _target(disk, copy)
+    below = _target(disk, copy)
     with guest.qmp() as qmp:
         if _job(qmp, disk, copy) is not None:
             return
         _close(qmp, copy)  # of an attempt that died before its job began
-        below = {"driver": "file", "filename": str(target), "discard": "unmap"}
         node = {"driver": copy["format"], "node-name": _node(copy), "file": below, "discard": "unmap"}
         qmp.execute("blockdev-add", node, timeout=_SETUP_TIMEOUT)
         asked = {
@@ -73,15 +73,19 @@ def abandon(guest: Guest, disk: Disk) -> None:
             qmp.execute("blockdev-del", {"node-name": job["id"].removeprefix(_prefix(disk))})
 
 
-def _target(disk: Disk, copy: VolumeCopy) -> Path:
-    if not disk.path:
-        raise DriverError(f"Volume {disk.volume} is no file of this host: its back end copies it.")
+def _target(disk: Disk, copy: VolumeCopy) -> dict[str, Any]:
+    """The node of a file beside the volume's, or of an iSCSI target beside its own, by the same account."""
     if not _FILE.fullmatch(copy["file"]) or copy["format"] != copy["file"].rpartition(".")[2]:
         raise DriverError(f"{copy['file']!r} is no name of a volume's copy.")
+    if disk.iscsi:
+        beside = disk.iscsi["target"].rpartition("volume-")[0] + copy["file"].removesuffix(".raw")
+        return volumes.target_node(disk, f"{_node(copy)}-f", beside)
+    if not disk.path:
+        raise DriverError(f"Volume {disk.volume} is no file of this host: its back end copies it.")
     target = Path(disk.path).parent / copy["file"]
     if not target.is_file() or target.is_symlink():
         raise DriverError(f"There is no file {target} to copy volume {disk.volume} to.")
-    return target
+    return {"driver": "file", "filename": str(target), "discard": "unmap"}
 
 
 def _prefix(disk: Disk) -> str:
@@ -89,8 +93,8 @@ def _prefix(disk: Disk) -> str:
 
 
 def _node(copy: VolumeCopy) -> str:
-    """31 characters at most, and unlike those of disks."""
-    return f"c-{copy['id'].replace('-', '')[:28]}"
+    """31 characters at most, with what names the node below it, and unlike those of disks."""
+    return f"c-{copy['id'].replace('-', '')[:26]}"
 
 
 def _name(disk: Disk, copy: VolumeCopy) -> str:

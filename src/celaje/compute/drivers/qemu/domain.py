@@ -68,7 +68,9 @@ class Disk:
     @property
     def stored(self) -> str:
         """The node with the data as they lie in the file: LUKS is opened above it."""
-        return f"{self.node}-l" if self.luks else self.node
+        if not self.luks:
+            return self.node
+        return f"{self.node}-f" if self.remote else f"{self.node}-l"
 
     @property
     def device_id(self) -> str:

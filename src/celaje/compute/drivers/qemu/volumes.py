@@ -164,7 +164,7 @@ def node(disk: Any) -> dict[str, Any]:
         below = export_node(disk, f"{disk.node}-f")
         return {**top_node(disk), "file": below}
     if disk.iscsi:
-        return {**top_node(disk), "file": _target_node(disk)}
+        return {**top_node(disk), "file": target_node(disk, f"{disk.node}-f")}
     if disk.rbd:
         return {**top_node(disk), "file": ceph.node(disk, f"{disk.node}-f")}
     if disk.luks:
@@ -194,14 +194,15 @@ def export_node(disk: Any, name: str) -> dict[str, Any]:
     }
 
 
-def _target_node(disk: Any) -> dict[str, Any]:
+def target_node(disk: Any, name: str, target: str | None = None) -> dict[str, Any]:
+    """`target`: another one at the same portal, for the same account."""
     iscsi = disk.iscsi
     return {
         "driver": "iscsi",
-        "node-name": f"{disk.node}-f",
+        "node-name": name,
         "transport": "tcp",
         "portal": iscsi["portal"],
-        "target": iscsi["target"],
+        "target": target or iscsi["target"],
         "lun": iscsi["lun"],
         "user": iscsi["user"],
         "password-secret": f"chap-{disk.lies_as}",
