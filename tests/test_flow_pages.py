@@ -16,6 +16,10 @@ import flow_reading  # noqa: E402
 FLOWS = flow_reading.flows()
 
 
+# What the journal calls it.
+RECORDED = {"ask": "step", "note": "write", "undo_write": "undo"}
+
+
 def test_the_pages_are_current():
     wanted = flow_pages.pages()
     found = {path.name: path.read_text() for path in flow_pages.FOLDER.glob("*.md")}
@@ -98,7 +102,7 @@ def test_what_ran_is_what_the_pages_say(past):  # noqa: F811
     try:
         for service, row in journals.flows():
             items = flow_reading.read(service, declared[service, row["name"]])
-            known = {(item.kind.removesuffix("_write"), item.name): item for item in items}
+            known = {(RECORDED.get(item.kind, item.kind), item.name): item for item in items}
             for step in journals.steps(service, row["id"]):
                 item = known[step["kind"], step["name"]]
                 seen.add(row["name"])

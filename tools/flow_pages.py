@@ -30,7 +30,9 @@ govern, in the code's own words.
   the conductor. Its result is journalled; a conductor that takes the flow up later does not do it again. A
   message ends after its timeout, a REST request after the client's (60 s between processes), everything at
   the flow's deadline.
+- **ask**: a step that changes nothing; it is journalled with its answer, or when that takes long.
 - **write**: SQL of the service's own database, in the transaction of its record: exactly once.
+- **note**: a write that the flow need not wait for: it is in the transaction of what comes next.
 - **undo**: registered here, done only if the flow fails later; the last registered first.
 - **wait**: until somebody signals it, without holding a thread.
 - **checkpoint**: the request that waits for it is answered; the work goes on.

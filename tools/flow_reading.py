@@ -20,7 +20,7 @@ from celaje.common.conf.options import common_options
 from celaje.common.messaging.table import Message, Messages
 from celaje.common.rest import RestClient
 
-KINDS = ("step", "write", "wait", "undo", "undo_write", "checkpoint", "done")
+KINDS = ("step", "ask", "write", "note", "wait", "undo", "undo_write", "checkpoint", "done")
 # Beside them: "end", where the flow's function returns before its last line without having said `done`.
 
 
@@ -178,7 +178,7 @@ class _Reader:
             if not isinstance(name, str):
                 raise Unreadable(f"{self._flow}: which {kind} is {_words(first)}?")
             return Item(kind, name, when=list(when))
-        if kind in ("write", "undo_write", "done"):
+        if kind in ("write", "note", "undo_write", "done"):
             if isinstance(first, ast.Lambda):
                 first = first.body.func if isinstance(first.body, ast.Call) else first
             name = _words(first).rpartition(".")[2] if first is not None else ""

@@ -66,6 +66,7 @@ class Engine:
         # How many threads are at a flow: one may still be leaving it when the next has it already.
         self._claimed: Counter[str] = Counter()
         self._queued: set[str] = set()
+        self._journals: set[Journal] = set()
         self._stopping = False
         self._killed = False
         self._started = 0.0
@@ -215,6 +216,7 @@ class Engine:
         if token and self._unseal:
             request = request.but(token=self._unseal(token))
         run = Run(journal, self._conductor, request)
+        self._journals.add(journal)
         declared = self.flows.table.get(flow["name"], flow["version"])
         with self._for(flow, request):
             try:
@@ -230,6 +232,8 @@ class Engine:
                 if flow["state"] == "running":
                     log.info("flow %s waits for %s", flow["name"], pause.waiting_on)
                 journal.suspend(pause.waiting_on, pause.delay)
+            finally:
+                self._journals.discard(journal)
 
     def _for(self, flow: Row, request: RequestContext) -> AbstractContextManager[RequestContext]:
         """Work on the flow: no step yet, but the log's lines tell whose it is."""
@@ -298,6 +302,7 @@ class Engine:
         while True:
             try:
                 self.flows.database.read_clock()
+                self._show_questions()
                 for flow_id in self.flows.database.read(self.due):
                     self.nudge(flow_id)
                 self._retention.when_due()
@@ -305,6 +310,14 @@ class Engine:
                 log.exception("%s could not look for flows", self.owner)
             if not self._pause(self._poll_interval):
                 return
+
+    def _show_questions(self) -> None:
+        for journal in list(self._journals):
+            try:
+                journal.show_question()
+            except (LeaseLost, JournalAway):
+                # Its own thread will meet the same.
+                continue
 
     def due(self, tx: Transaction, limit: int = 500) -> list[str]:
         return [row["id"] for row in self._due.all(tx, moment=self.flows.now(), most=limit)]

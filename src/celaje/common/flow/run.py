@@ -61,18 +61,27 @@ class Run:
         """Do `call` once: a message to a scheduler or worker, or a REST request to another service. It may
         run again after a crash, so it must be idempotent; its message carries the step's key. A service that
         is not there suspends the flow; a domain error is recorded and raised here."""
+        return self._step(call, args, kwargs, question=False)
+
+    def ask(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """As `step`, for a call that changes nothing: it may go out before anything tells of it, and need
+        not be alone. Its record is written with what comes next: a transaction less."""
+        return self._step(call, args, kwargs, question=True)
+
+    def _step(self, call: Callable[..., Any], args: Any, kwargs: Any, *, question: bool) -> Any:
         number = self._next()
         name, target, timeout = describe(call)
         recorded = self._recall(number, name)
         if recorded and recorded["outcome"]:
             return self._outcome(recorded)
         self._may_go_on(name)
-        step = self._journal.begin(number, "step", name, target, timeout)
+        step = self._journal.begin(number, "step", name, target, timeout, question=question)
         hops: list[Hop] = []
         try:
             result = self._call(step, call, args, kwargs, hops)
         except CelajeError as error:
             if _is_no_answer(error):
+                self._journal.show_question()
                 if isinstance(error, NoSuchServer) and not error.remote:
                     self._journal.not_begun(step)
                 raise Suspended(target or name, _delay(step["tries"])) from error
@@ -97,6 +106,18 @@ class Run:
         except CelajeError as error:
             self._journal.refused(number, name, error)
             raise
+
+    def note(self, work: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
+        """As `write`, where the function goes on in any case: it shares the transaction of what comes next,
+        and what it raises is raised there."""
+        number = self._next()
+        name = getattr(work, "__name__", str(work))
+        recorded = self._recall(number, name)
+        if recorded and recorded["outcome"]:
+            self._outcome(recorded)
+            return
+        self._may_go_on(name)
+        self._journal.put_off(number, name, lambda tx: work(tx, *args, **kwargs))
 
     def wait(self, name: str, timeout: float | None = None) -> Any:
         """Wait, without holding a thread, until somebody signals `name` to this flow; returns the signal's

@@ -54,7 +54,7 @@ def create_server(
     if spec.get("group"):
         spec = {**spec, "group": run.write(_group_now, spec["group"], server["uuid"])}
     run.undo(placement.release, server["uuid"])
-    chosen = run.step(conductor.scheduler.select_destinations, spec=spec)
+    chosen = run.ask(conductor.scheduler.select_destinations, spec=spec)
     ports: list[Body] = []
     volumes: list[Body] = []
     refusals: list[str] = []
@@ -63,10 +63,10 @@ def create_server(
             continue
         ports = _ports(run, server, networks, ports, candidate)
         if devices and not volumes:
-            run.write(_now, server["uuid"], "block_device_mapping", run)
+            run.note(_now, server["uuid"], "block_device_mapping", run)
             volumes = [make_volume(run, server, device) for device in devices]
         plugs = [connect_volume(run, server, device, candidate) for device in volumes]
-        run.write(_spawning, server["uuid"], ports, plugs, run)
+        run.note(_spawning, server["uuid"], ports, plugs, run)
         here = {**server, "node": candidate["node"]}
         worker = conductor.worker.to(candidate["worker"])
         run.undo(worker.destroy, server=here)
@@ -113,8 +113,11 @@ def _claim(run: Run, server: Body, spec: Body, candidate: Body, refusals: list[s
     except errors.Conflict as refused:
         refusals.append(f"{candidate['host']}: {refused.message}")
         return False
+    if not spec.get("group"):
+        run.note(_place, server["uuid"], candidate, None, run)
+        return True
     try:
-        run.write(_place, server["uuid"], candidate, spec.get("group"), run)
+        run.write(_place, server["uuid"], candidate, spec["group"], run)
     except GroupPolicyViolated as refused:
         refusals.append(refused.message)
         run.step(placement.release, server["uuid"])

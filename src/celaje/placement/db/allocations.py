@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select, update
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction
+from celaje.common.db import DuplicateRow, Prepared, Transaction
 from celaje.common.errors import Conflict, Invalid, NotFound
 from celaje.placement import errors
 from celaje.placement.db import providers, resource_classes
@@ -21,9 +21,11 @@ from celaje.placement.db.tables import ALLOCATIONS, CONSUMERS, INVENTORIES, PROV
 
 Row = dict[str, Any]
 
-_CONSUMER = select(CONSUMERS).where(CONSUMERS.c.uuid == bindparam("uuid"))
-_HELD = select(ALLOCATIONS.c.provider_id, ALLOCATIONS.c.resource_class, ALLOCATIONS.c.used).where(
-    ALLOCATIONS.c.consumer_uuid == bindparam("uuid")
+_consumer = Prepared(select(CONSUMERS).where(CONSUMERS.c.uuid == bindparam("row")))
+_held = Prepared(
+    select(ALLOCATIONS.c.provider_id, ALLOCATIONS.c.resource_class, ALLOCATIONS.c.used).where(
+        ALLOCATIONS.c.consumer_uuid == bindparam("row")
+    )
 )
 _USED = (
     select(func.coalesce(func.sum(ALLOCATIONS.c.used), 0))
@@ -34,17 +36,14 @@ _USED = (
     .correlate(INVENTORIES)
     .scalar_subquery()
 )
-_STOCK = (
+_stock = Prepared(
     select(PROVIDERS.c.uuid, INVENTORIES, _USED.label("used"))
     .join(INVENTORIES, INVENTORIES.c.provider_id == PROVIDERS.c.id)
-    .where(
-        PROVIDERS.c.uuid.in_(bindparam("uuids", expanding=True)),
-        INVENTORIES.c.resource_class.in_(bindparam("classes", expanding=True)),
-    )
+    .where(PROVIDERS.c.uuid == bindparam("provider"))
 )
-_DROP = delete(ALLOCATIONS).where(ALLOCATIONS.c.consumer_uuid == bindparam("uuid"))
-_FORGET = delete(CONSUMERS).where(CONSUMERS.c.uuid == bindparam("uuid"))
-_RENEW = (
+_drop = Prepared(delete(ALLOCATIONS).where(ALLOCATIONS.c.consumer_uuid == bindparam("row")))
+_forget = Prepared(delete(CONSUMERS).where(CONSUMERS.c.uuid == bindparam("row")))
+_renew = Prepared(
     update(CONSUMERS)
     .where(CONSUMERS.c.uuid == bindparam("consumer"), CONSUMERS.c.generation == bindparam("seen"))
     .values(
@@ -55,9 +54,9 @@ _RENEW = (
         updated_at=bindparam("now"),
     )
 )
-_NEW_CONSUMER = CONSUMERS.insert()
-_NEW_ALLOCATIONS = ALLOCATIONS.insert()
-_OF_CONSUMER = (
+_new_consumer = Prepared(CONSUMERS.insert())
+_new_allocations = Prepared(ALLOCATIONS.insert())
+_of_consumer = Prepared(
     select(
         PROVIDERS.c.uuid.label("provider_uuid"),
         PROVIDERS.c.generation.label("provider_generation"),
@@ -71,10 +70,10 @@ _OF_CONSUMER = (
     )
     .join(PROVIDERS, PROVIDERS.c.id == ALLOCATIONS.c.provider_id)
     .join(CONSUMERS, CONSUMERS.c.uuid == ALLOCATIONS.c.consumer_uuid)
-    .where(ALLOCATIONS.c.consumer_uuid == bindparam("uuid"))
+    .where(ALLOCATIONS.c.consumer_uuid == bindparam("row"))
     .order_by(ALLOCATIONS.c.id)
 )
-_OF_PROVIDER = (
+_of_provider = Prepared(
     select(
         ALLOCATIONS.c.consumer_uuid,
         ALLOCATIONS.c.resource_class,
@@ -104,18 +103,18 @@ class Claim:
 
 
 def of_consumer(tx: Transaction, consumer: str) -> list[Row]:
-    return [dict(row) for row in tx.execute(_OF_CONSUMER, {"uuid": consumer}).mappings()]
+    return _of_consumer.all(tx, row=consumer)
 
 
 def of_provider(tx: Transaction, provider_id: int) -> list[Row]:
-    return [dict(row) for row in tx.execute(_OF_PROVIDER, {"provider_id": provider_id}).mappings()]
+    return _of_provider.all(tx, provider_id=provider_id)
 
 
 def release(tx: Transaction, consumer: str) -> None:
     """Raises NotFound when the consumer has nothing."""
-    if tx.execute(_DROP, {"uuid": consumer}).rowcount == 0:
+    if _drop.run(tx, row=consumer) == 0:
         raise NotFound(f"No allocations for consumer '{consumer}'")
-    tx.execute(_FORGET, {"uuid": consumer})
+    _forget.run(tx, row=consumer)
 
 
 def replace(tx: Transaction, claims: Collection[Claim]) -> None:
@@ -126,10 +125,9 @@ def replace(tx: Transaction, claims: Collection[Claim]) -> None:
     held: dict[tuple[int, str], int] = {}
     for claim in claims:
         if consumers[claim.consumer] is not None:
-            for row in tx.execute(_HELD, {"uuid": claim.consumer}):
-                held[row.provider_id, row.resource_class] = (
-                    held.get((row.provider_id, row.resource_class), 0) + row.used
-                )
+            for row in _held.all(tx, row=claim.consumer):
+                what = row["provider_id"], row["resource_class"]
+                held[what] = held.get(what, 0) + row["used"]
     stock = _check(tx, claims, held)
     now = clock.now()
     rows = []
@@ -146,8 +144,7 @@ def replace(tx: Transaction, claims: Collection[Claim]) -> None:
                         "created_at": now,
                     }
                 )
-    if rows:
-        tx.execute(_NEW_ALLOCATIONS, rows)
+    _new_allocations.run_many(tx, rows)
 
 
 def _lock(tx: Transaction, claims: Collection[Claim]) -> None:
@@ -158,14 +155,14 @@ def _lock(tx: Transaction, claims: Collection[Claim]) -> None:
 
 
 def _checked_consumer(tx: Transaction, claim: Claim) -> Row | None:
-    found = tx.execute(_CONSUMER, {"uuid": claim.consumer}).mappings().first()
+    found = _consumer.one(tx, row=claim.consumer)
     if claim.checked:
         seen = found["generation"] if found else None
         if seen != claim.generation:
             raise errors.ConsumerGenerationConflict(
                 expected="null" if seen is None else seen, got=claim.generation, code=errors.CONCURRENT_UPDATE
             )
-    return dict(found) if found else None
+    return found
 
 
 def _check(
@@ -181,12 +178,11 @@ def _check(
     ]
     if not wanted:
         return {}
-    parameters = {
-        "uuids": sorted({provider for provider, _, _ in wanted}),
-        "classes": sorted({resource_class for _, resource_class, _ in wanted}),
+    stock = {
+        (provider, row["resource_class"]): row
+        for provider in sorted({provider for provider, _, _ in wanted})
+        for row in _stock.all(tx, provider=provider)
     }
-    found = tx.execute(_STOCK, parameters).mappings()
-    stock = {(row["uuid"], row["resource_class"]): dict(row) for row in found}
     needed: dict[tuple[str, str], int] = {}
     for provider, resource_class, amount in wanted:
         row = stock.get((provider, resource_class))
@@ -209,10 +205,10 @@ def _check(
 def _settle_consumer(tx: Transaction, claim: Claim, found: Row | None, now: Any) -> None:
     """The consumer's row as the claim leaves it, its old allocations gone."""
     if found is not None:
-        tx.execute(_DROP, {"uuid": claim.consumer})
+        _drop.run(tx, row=claim.consumer)
     if not claim.allocations:
         if found is not None:
-            tx.execute(_FORGET, {"uuid": claim.consumer})
+            _forget.run(tx, row=claim.consumer)
         return
     if found is None:
         row = {
@@ -225,19 +221,20 @@ def _settle_consumer(tx: Transaction, claim: Claim, found: Row | None, now: Any)
             "updated_at": now,
         }
         try:
-            tx.execute(_NEW_CONSUMER, row)
+            _new_consumer.run(tx, **row)
         except DuplicateRow:
             raise _overtaken() from None
         return
-    values = {
-        "consumer": claim.consumer,
-        "seen": found["generation"],
-        "project": claim.project_id,
-        "user": claim.user_id,
-        "type": claim.consumer_type or found["consumer_type"],
-        "now": now,
-    }
-    if tx.execute(_RENEW, values).rowcount == 0:
+    renewed = _renew.run(
+        tx,
+        consumer=claim.consumer,
+        seen=found["generation"],
+        project=claim.project_id,
+        user=claim.user_id,
+        type=claim.consumer_type or found["consumer_type"],
+        now=now,
+    )
+    if renewed == 0:
         raise _overtaken()
 
 

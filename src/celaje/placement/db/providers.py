@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Float, and_, bindparam, cast, delete, exists, func, select, update
 
 from celaje.common import clock
-from celaje.common.db import DuplicateRow, Transaction, fetch_all
+from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all
 from celaje.common.errors import Conflict, Invalid
 from celaje.placement import errors
 from celaje.placement.db.tables import (
@@ -20,13 +20,14 @@ from celaje.placement.db.tables import (
 
 Row = dict[str, Any]
 
-_BY_UUID = select(PROVIDERS).where(PROVIDERS.c.uuid == bindparam("uuid"))
+_by_uuid = Prepared(select(PROVIDERS).where(PROVIDERS.c.uuid == bindparam("row")))
 _BUMP = (
     update(PROVIDERS)
     .where(PROVIDERS.c.uuid == bindparam("provider_uuid"))
     .values(generation=PROVIDERS.c.generation + 1, updated_at=bindparam("now"))
 )
-_BUMP_FROM = _BUMP.where(PROVIDERS.c.generation == bindparam("seen"))
+_touch = Prepared(_BUMP)
+_touch_from = Prepared(_BUMP.where(PROVIDERS.c.generation == bindparam("seen")))
 _SOME_CHILD = select(PROVIDERS.c.id).where(PROVIDERS.c.parent_uuid == bindparam("uuid")).limit(1)
 _SOME_ALLOCATION = (
     select(ALLOCATIONS.c.id).where(ALLOCATIONS.c.provider_id == bindparam("provider_id")).limit(1)
@@ -49,8 +50,7 @@ class Filters:
 
 
 def find(tx: Transaction, uuid: str) -> Row | None:
-    row = tx.execute(_BY_UUID, {"uuid": uuid}).mappings().first()
-    return dict(row) if row else None
+    return _by_uuid.one(tx, row=uuid)
 
 
 def get(tx: Transaction, uuid: str) -> Row:
@@ -68,8 +68,7 @@ def change(tx: Transaction, uuid: str, generation: int | None = None) -> Row:
     if generation is None:
         changed = touch(tx, uuid)
     else:
-        values = {"provider_uuid": uuid, "now": clock.now(), "seen": generation}
-        changed = tx.execute(_BUMP_FROM, values).rowcount == 1
+        changed = _touch_from.run(tx, provider_uuid=uuid, now=clock.now(), seen=generation) == 1
     row = get(tx, uuid)
     if not changed:
         raise errors.GenerationConflict(code=errors.CONCURRENT_UPDATE)
@@ -78,7 +77,7 @@ def change(tx: Transaction, uuid: str, generation: int | None = None) -> Row:
 
 def touch(tx: Transaction, uuid: str) -> bool:
     """Raise the generation and hold the row until the commit; False: there is no such provider."""
-    return tx.execute(_BUMP, {"provider_uuid": uuid, "now": clock.now()}).rowcount == 1
+    return _touch.run(tx, provider_uuid=uuid, now=clock.now()) == 1
 
 
 def create(tx: Transaction, *, uuid: str, name: str, parent_uuid: str | None) -> Row:

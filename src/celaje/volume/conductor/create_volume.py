@@ -63,7 +63,7 @@ def create_volume(run: Run, volume_id: str, request: Row, source: Row) -> None:
     failures = 0
     while True:
         try:
-            decision = run.step(conductor.scheduler.select_backend, request={**request, "excluded": excluded})
+            decision = run.ask(conductor.scheduler.select_backend, request={**request, "excluded": excluded})
         except CelajeError as error:
             raise failure or error from error
         claim = run.write(claim_backend, volume_id, run.id, decision)
@@ -94,7 +94,7 @@ def _create(run: Run, worker: Any, volume: Row, source: Row, encryption: Row | N
     encrypted = {**volume, "encryption": encryption} if encryption else volume
     match source["kind"]:
         case "image":
-            run.write(begin_download, volume["id"], run.id)
+            run.note(begin_download, volume["id"], run.id)
             image = source["image"]
             wanted = volume if image.get("encrypted") else encrypted
             return run.step(worker.create_volume_from_image, volume=wanted, image=image)

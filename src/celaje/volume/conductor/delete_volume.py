@@ -35,7 +35,7 @@ def delete_volume(run: Run, volume: Row, snapshots: list[Row], connected: bool) 
     worker = run.conductor.worker_of(volume)
     for snapshot in snapshots:
         run.step(worker.delete_snapshot, snapshot=snapshot)
-        run.write(remove_snapshot, snapshot["row_id"], run.id)
+        run.note(remove_snapshot, snapshot["row_id"], run.id)
     if connected:
         run.step(worker.terminate_connection, volume=volume, connector=None)
     run.step(worker.delete_volume, volume=volume)

@@ -88,7 +88,7 @@ def delete_group_snapshot(run: Run, group_snapshot_id: str, snapshots: list[Row]
         if each["volume"]["host"]:
             worker = run.conductor.worker_of(each["volume"])
             run.step(worker.delete_snapshot, snapshot=each["snapshot"])
-        run.write(remove_snapshot, each["snapshot"]["row_id"], run.id)
+        run.note(remove_snapshot, each["snapshot"]["row_id"], run.id)
     run.done(remove_group_snapshot, group_snapshot_id, run.id)
 
 

@@ -49,11 +49,11 @@ def create_group(run: Run, group_id: str, requests: list[Row]) -> None:
     first, *others = requests
     excluded: list[str] = []
     while True:
-        decision = run.step(scheduler.select_backend, request={**first, "excluded": excluded})
+        decision = run.ask(scheduler.select_backend, request={**first, "excluded": excluded})
         pool = decision["backend"]
         try:
             for other in others:
-                run.step(scheduler.select_backend, request={**other, "pinned": pool})
+                run.ask(scheduler.select_backend, request={**other, "pinned": pool})
         except NoValidBackend:
             excluded.append(pool)
             continue
@@ -82,7 +82,7 @@ def create_group_from_source(run: Run, group_id: str, copies: list[Row]) -> None
     conductor = run.conductor
     made = []
     for copy in copies:
-        decision = run.step(conductor.scheduler.select_backend, request=copy["request"])
+        decision = run.ask(conductor.scheduler.select_backend, request=copy["request"])
         claim = run.write(claim_backend, copy["volume_id"], run.id, decision)
         if not claim["claimed"]:
             raise NoValidBackend(reason=claim["reason"], filters=[])

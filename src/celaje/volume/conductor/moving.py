@@ -34,7 +34,7 @@ def move(run: Run, volume: Row, request: Row, *, change: Row | None = None) -> R
         excluded.append(volume["host"])
     run.undo_write(unclaim, volume["id"], run.id)
     while True:
-        decision = run.step(conductor.scheduler.select_backend, request={**request, "excluded": excluded})
+        decision = run.ask(conductor.scheduler.select_backend, request={**request, "excluded": excluded})
         claim = run.write(claim_destination, volume["id"], run.id, decision)
         if claim["claimed"]:
             break

@@ -50,7 +50,7 @@ def retype_volume(
     try:
         # It has its room there already: what is asked is whether the back end does for the new type.
         here = {**request, "size": 0, "pinned": volume["host"]}
-        run.step(run.conductor.scheduler.select_backend, request=here)
+        run.ask(run.conductor.scheduler.select_backend, request=here)
     except NoValidBackend as refusal:
         if not may_move:
             raise RetypeNeedsMigration(volume_id=volume["id"], reason=refusal.message) from refusal
