@@ -85,11 +85,11 @@ class Layout:
         return folder
 
     @staticmethod
-    def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    def until(condition: Callable[[], Any], seconds: float, what: str, pause: float = 0.05) -> Any:
         end = time.monotonic() + seconds
         while True:
             value = condition()
             if value:
                 return value
             assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
-            time.sleep(0.05)
+            time.sleep(pause)

@@ -72,11 +72,10 @@ class Session:
             "scope": {"project": {"name": "admin", "domain": {"id": "default"}}},
         }
         answer = Client(self._transports["identity"], None).post("/v3/auth/tokens", {"auth": auth})
-        token = answer.ok(201)["token"]["project"]["id"]
+        project_id = answer.ok(201)["token"]["project"]["id"]
+        self.token = answer.headers["x-subject-token"]
         for service in ("volume", "compute"):
-            self._clients[service] = Client(
-                self._transports[service], answer.headers["x-subject-token"], token
-            )
+            self._clients[service] = Client(self._transports[service], self.token, project_id)
 
     def ask(self, service: str, method: str, path: str, body: Any = None) -> Answer | None:
         """None: not answered, or answered 5xx."""
