@@ -4,6 +4,8 @@
 a database of that folder and service's own, the same one when a test starts the service again.
 """
 
+import fcntl
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -11,7 +13,11 @@ from typing import Any
 
 import sqlalchemy
 
+from celaje.assembly import service_class
+from celaje.cloud import SERVICES
+from celaje.common.db import Database, schema
 from tests.servers import mariadb, postgresql
+from tests.servers.shared import run_folder
 
 KIND = os.environ.get("CELAJE_TEST_DATABASE", "sqlite")
 KINDS = {"postgresql": postgresql, "mariadb": mariadb}
@@ -25,7 +31,9 @@ def connection(folder: Path, service: str) -> str | None:
     if KIND == "sqlite":
         return None
     digest = hashlib.sha256(f"{folder}/{service}".encode()).hexdigest()[:16]
-    return database(KIND, f"celaje_{service}_{digest}")
+    # Making its tables costs more than all else that a service does at its start.
+    template = _template(service) if KIND == "postgresql" and service in SERVICES else None
+    return database(KIND, f"celaje_{service}_{digest}", template)
 
 
 def overrides(folder: Path, service: str) -> dict[tuple[str | None, str], Any]:
@@ -43,18 +51,42 @@ def url_in(folder: Path, name: str) -> str:
     return connection(folder, name) or f"sqlite:///{folder / name}.db"
 
 
-def database(kind: str, name: str) -> str:
-    """The URL of the database `name` on the run's server, created unless it is there."""
-    server = KINDS[kind]
-    running = server.SERVER.get()
-    engine = sqlalchemy.create_engine(
-        server.url(running), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
-    )
-    with engine.connect() as session:
+def database(kind: str, name: str, template: str | None = None) -> str:
+    """The URL of the database `name` on the run's server, created unless it is there; on PostgreSQL as a copy
+    of `template`."""
+    running = KINDS[kind].SERVER.get()
+    with _administrator(kind).connect() as session:
         if kind == "postgresql":
             there = "SELECT 1 FROM pg_database WHERE datname = :name"
             if session.execute(sqlalchemy.text(there), {"name": name}).scalar() is None:
-                session.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
+                copy = f'TEMPLATE "{template}"' if template else ""
+                session.execute(sqlalchemy.text(f'CREATE DATABASE "{name}" {copy}'))
         else:
             session.execute(sqlalchemy.text(f"CREATE DATABASE IF NOT EXISTS `{name}`"))
-    return server.url(running, name)
+    return KINDS[kind].url(running, name)
+
+
+@functools.cache
+def _administrator(kind: str) -> sqlalchemy.Engine:
+    server = KINDS[kind]
+    return sqlalchemy.create_engine(
+        server.url(server.SERVER.get()), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
+    )
+
+
+@functools.cache
+def _template(service: str) -> str:
+    """A database with the service's empty tables, made by the first process of the run that wants it."""
+    name, unfinished = f"celaje_{service}_template", f"celaje_{service}_unfinished"
+    with open(run_folder() / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _administrator("postgresql").connect() as session:
+            there = sqlalchemy.text("SELECT 1 FROM pg_database WHERE datname = :name")
+            if session.execute(there, {"name": name}).scalar() is None:
+                session.execute(sqlalchemy.text(f'DROP DATABASE IF EXISTS "{unfinished}"'))
+                made = Database(database("postgresql", unfinished), service=service)
+                declared = service_class(service)
+                schema.sync(made, service, declared.metadata, declared.migrations)
+                made.close()
+                session.execute(sqlalchemy.text(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"'))
+    return name
