@@ -17,7 +17,6 @@ from celaje.assembly import service_class
 from celaje.cloud import SERVICES
 from celaje.common.db import Database, schema
 from tests.servers import mariadb, postgresql
-from tests.servers.shared import run_folder
 
 KIND = os.environ.get("CELAJE_TEST_DATABASE", "sqlite")
 KINDS = {"postgresql": postgresql, "mariadb": mariadb}
@@ -32,7 +31,7 @@ def connection(folder: Path, service: str) -> str | None:
         return None
     digest = hashlib.sha256(f"{folder}/{service}".encode()).hexdigest()[:16]
     # Making its tables costs more than all else that a service does at its start.
-    template = _template(service) if KIND == "postgresql" and service in SERVICES else None
+    template = _template(KIND, service) if service in SERVICES else None
     return database(KIND, f"celaje_{service}_{digest}", template)
 
 
@@ -52,17 +51,18 @@ def url_in(folder: Path, name: str) -> str:
 
 
 def database(kind: str, name: str, template: str | None = None) -> str:
-    """The URL of the database `name` on the run's server, created unless it is there; on PostgreSQL as a copy
-    of `template`."""
+    """The URL of the database `name` on the run's server; made unless it is there, empty or as a copy of
+    `template`."""
     running = KINDS[kind].SERVER.get()
     with _administrator(kind).connect() as session:
-        if kind == "postgresql":
-            there = "SELECT 1 FROM pg_database WHERE datname = :name"
-            if session.execute(sqlalchemy.text(there), {"name": name}).scalar() is None:
+        if not _there(session, name):
+            if kind == "postgresql":
                 copy = f'TEMPLATE "{template}"' if template else ""
-                session.execute(sqlalchemy.text(f'CREATE DATABASE "{name}" {copy}'))
-        else:
-            session.execute(sqlalchemy.text(f"CREATE DATABASE IF NOT EXISTS `{name}`"))
+                session.exec_driver_sql(f'CREATE DATABASE "{name}" {copy}')
+            else:
+                session.exec_driver_sql(f"CREATE DATABASE `{name}`")
+                for statement in _blueprint(template) if template else ():
+                    session.exec_driver_sql(statement.replace("{name}", name))
     return KINDS[kind].url(running, name)
 
 
@@ -74,19 +74,40 @@ def _administrator(kind: str) -> sqlalchemy.Engine:
     )
 
 
+def _there(session: sqlalchemy.Connection, name: str) -> bool:
+    kept = (
+        "pg_database WHERE datname"
+        if session.dialect.name == "postgresql"
+        else "information_schema.schemata WHERE schema_name"
+    )
+    return (
+        session.execute(sqlalchemy.text(f"SELECT 1 FROM {kept} = :name"), {"name": name}).scalar() is not None
+    )
+
+
 @functools.cache
-def _template(service: str) -> str:
-    """A database with the service's empty tables, made by the first process of the run that wants it."""
-    name, unfinished = f"celaje_{service}_template", f"celaje_{service}_unfinished"
-    with open(run_folder() / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with _administrator("postgresql").connect() as session:
-            there = sqlalchemy.text("SELECT 1 FROM pg_database WHERE datname = :name")
-            if session.execute(there, {"name": name}).scalar() is None:
-                session.execute(sqlalchemy.text(f'DROP DATABASE IF EXISTS "{unfinished}"'))
-                made = Database(database("postgresql", unfinished), service=service)
-                declared = service_class(service)
-                schema.sync(made, service, declared.metadata, declared.migrations)
-                made.close()
-                session.execute(sqlalchemy.text(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"'))
+def _template(kind: str, service: str) -> str:
+    """A database with the service's empty tables, made by the first process of the run that wants it. Nobody
+    may look into it later: PostgreSQL copies only what nobody uses."""
+    name = f"celaje_{service}_template"
+    with open(Path(KINDS[kind].SERVER.get().folder) / f"{name}.made", "a+") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)
+        if not os.fstat(made.fileno()).st_size:
+            empty, declared = Database(database(kind, name), service=service), service_class(service)
+            schema.sync(empty, service, declared.metadata, declared.migrations)
+            empty.close()
+            made.write("yes")
     return name
+
+
+@functools.cache
+def _blueprint(template: str) -> tuple[str, ...]:
+    """MariaDB copies no database: the statements that do, each table with its indexes in one."""
+    found = ["USE `{name}`", "SET foreign_key_checks = 0"]
+    with _administrator("mariadb").connect() as session:
+        for table in sqlalchemy.inspect(session).get_table_names(schema=template):
+            at = f"`{template}`.`{table}`"
+            found.append(str(session.exec_driver_sql(f"SHOW CREATE TABLE {at}").one()[1]))
+            if session.exec_driver_sql(f"SELECT 1 FROM {at} LIMIT 1").first():
+                found.append(f"INSERT INTO `{table}` SELECT * FROM {at}")
+    return tuple(found)
