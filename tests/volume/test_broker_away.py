@@ -24,7 +24,7 @@ def broker():
 
 def test_a_202_does_not_wait_for_the_broker(lab, broker, settled, until):
     lab.bus.close()
-    lab.bus = connect(broker.url, options(rabbit_retry_interval=0.2, rabbit_retry_backoff=0.2))
+    lab.bus = connect(broker.next_url(), options(rabbit_retry_interval=0.2, rabbit_retry_backoff=0.2))
     lab.start()
     client = lab.client()
     before = client.create()
