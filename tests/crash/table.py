@@ -10,13 +10,14 @@ from tests.crash.operations import (
     contents,
     groups,
     images,
+    keys,
     moves,
     servers,
     snapshots,
     volumes,
 )
 
-MODULES = (volumes, contents, moves, snapshots, backups, attachments, groups, servers, images)
+MODULES = (volumes, contents, moves, snapshots, backups, attachments, groups, servers, images, keys)
 
 _CREATE, _DELETE = ("volume.create",), ("volume.delete",)
 _MOVED = ("volume.remove_source",)
@@ -59,6 +60,7 @@ WALKS: dict[str, tuple[str, ...]] = {
     "Reclaim": ("attachment.reclaim",),
     "ReclaimReserved": ("attachment.reclaim",),
     "ReclaimVolume": ("volume.reclaim",),
+    "ReclaimImageKey": ("image_keys.reclaim",),
     "CreateGroup": ("group.create",),
     "DeleteGroup": ("group.delete",),
     "CreateGroupSnapshot": ("group_snapshot.create",),

@@ -10,14 +10,11 @@ from celaje.common.errors import Conflict, Invalid, NotFound
 from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.api import schemas
+from celaje.volume.conductor.reclaim_image_keys import KEY_POLICY, KEY_PROPERTY
 
 Row = dict[str, Any]
 
 _GIB = 1024**3
-
-# What Cinder notes in the image of an encrypted volume: the image's own key, and who deletes it when.
-KEY_PROPERTY, KEY_POLICY = "cinder_encryption_key_id", "cinder_encryption_key_deletion_policy"
-ON_IMAGE_DELETION = "on_image_deletion"
 
 # What an image has besides properties of its own.
 _IMAGE_FIELDS = frozenset(

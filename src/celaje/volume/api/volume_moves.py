@@ -14,6 +14,7 @@ from celaje.volume.api import clusters, images, lookup, schemas
 from celaje.volume.api.services import HOST
 from celaje.volume.api.volume_view import moment
 from celaje.volume.conductor.moving_attached import SWAPPED, drop_target
+from celaje.volume.conductor.reclaim_image_keys import KEY_POLICY, KEY_PROPERTY, ON_IMAGE_DELETION
 from celaje.volume.conductor.upload_volume import REGISTERED
 from celaje.volume.db import attachments, encryptions, qos, snapshots, types, volumes
 from celaje.volume.db.tables import SNAPSHOTS, VOLUMES
@@ -159,7 +160,7 @@ def _key_of_image(request: Request, tx: Transaction, row: Row, image: Row) -> Ro
     key_id = request.service.keys.copy(
         tx, row["encryption_key_id"], owner=row["project_id"], project_id=request.context.project_id
     )
-    return {images.KEY_PROPERTY: key_id, images.KEY_POLICY: images.ON_IMAGE_DELETION}
+    return {KEY_PROPERTY: key_id, KEY_POLICY: ON_IMAGE_DELETION}
 
 
 def _check_retype(request: Request, tx: Transaction, row: Row, new: Row) -> bool:
@@ -343,7 +344,7 @@ def reimage(request: Request, volume_id: str) -> Response:
     asked = request.body["os-reimage"]
     image = images.find(request, asked["image_id"])
     assert image is not None
-    if image.get(images.KEY_PROPERTY):
+    if image.get(KEY_PROPERTY):
         raise errors.InvalidInput(reason="A volume cannot be written anew from an encrypted image.")
     reserved = schemas.truth(asked.get("reimage_reserved", False))
 

@@ -20,6 +20,7 @@ from celaje.volume.conductor.manage import manage_snapshot, manage_volume
 from celaje.volume.conductor.migrate_volume import migrate_volume
 from celaje.volume.conductor.moving import remove_source
 from celaje.volume.conductor.reclaim import reclaim_attachment, reclaim_volume
+from celaje.volume.conductor.reclaim_image_keys import reclaim_image_keys
 from celaje.volume.conductor.reimage_volume import reimage_volume
 from celaje.volume.conductor.restore_backup import restore_backup
 from celaje.volume.conductor.retype_volume import retype_volume
@@ -54,6 +55,7 @@ FLOWS = [
     create_group_snapshot,
     delete_group_snapshot,
     reclaim_attachment,
+    reclaim_image_keys,
     reclaim_volume,
 ]
 

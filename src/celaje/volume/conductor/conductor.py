@@ -13,7 +13,8 @@ from celaje.common.db import Database, Transaction
 from celaje.common.flow import Flows
 from celaje.common.messaging.client import Client, Proxy
 from celaje.common.service import Conductor, ServiceRecords
-from celaje.volume.db import attachments, backends, clusters, messages, volumes
+from celaje.volume.conductor.reclaim_image_keys import LOOK_AGAIN
+from celaje.volume.db import attachments, backends, clusters, image_keys, messages, volumes
 from celaje.volume.db.tables import ATTACHMENTS, GROUP_SNAPSHOTS, GROUPS, SNAPSHOTS, VOLUMES
 from celaje.volume.keys import KeyManager
 from celaje.volume.quota import Quotas
@@ -79,7 +80,7 @@ class VolumeConductor(Conductor):
 
     def sweep(self) -> None:
         """Submit a reclaim flow for everything whose term has passed; end what an operator has set passing
-        and nobody owns; forget old messages."""
+        and nobody owns; look for the images of keys; forget old messages."""
         term = datetime.timedelta(seconds=self.conf.reservation_timeout)
 
         def unit(tx: Transaction) -> None:
@@ -105,5 +106,15 @@ class VolumeConductor(Conductor):
                         table.update().where(table.c.id == row["id"]).values(flow_id=flow_id, expires_at=None)
                     )
                     log.info("%s %s is looked into: its term has passed", kind, row["id"])
+            keys = image_keys.due(tx, now, now + LOOK_AGAIN)
+            if keys:
+                self.flows.submit(
+                    tx,
+                    "image_keys.reclaim",
+                    resource=("image_key", keys[0]["id"]),
+                    arguments={"keys": keys},
+                    request=context.RequestContext(),
+                    project_id=None,
+                )
 
         self.database.write(unit)

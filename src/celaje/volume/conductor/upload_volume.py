@@ -8,6 +8,7 @@ from typing import Any
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.conductor.reclaim_image_keys import KEY_PROPERTY, remember
 from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import attachments, messages
 
@@ -29,10 +30,12 @@ def upload_volume(run: Run, volume: Row, image: Row, protected: bool, attached: 
     can take it back."""
     conductor = run.conductor
     mine, ours = conductor.clients.image, conductor.clients.image.as_service()
-    if image.get("cinder_encryption_key_id"):
-        run.undo_write(conductor.keys.delete, image["cinder_encryption_key_id"])
+    if image.get(KEY_PROPERTY):
+        run.undo_write(conductor.keys.delete, image[KEY_PROPERTY])
     run.undo(ours.delete, image["id"])
     run.step(mine.create, image)
+    if image.get(KEY_PROPERTY):
+        run.write(remember, image[KEY_PROPERTY], image["id"])
     run.checkpoint(REGISTERED)
     carried = {"id": image["id"], "disk_format": image["disk_format"]}
     copy = hold_still(run, volume, volume["id"]) if attached else None

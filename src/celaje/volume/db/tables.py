@@ -226,6 +226,17 @@ KEYS = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+# For which image a key was made, and whether it goes with that, as the image said when it was last seen.
+IMAGE_KEYS = Table(
+    "image_keys",
+    METADATA,
+    _id(primary_key=True),
+    Column("image_id", String(36), nullable=False),
+    Column("goes_with_image", Boolean, nullable=False),
+    # When it is looked for next.
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
 # A type names its QoS specs in `qos_specs_id`.
 QOS_SPECS = Table(
     "qos_specs",

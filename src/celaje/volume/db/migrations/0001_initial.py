@@ -263,6 +263,15 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "image_keys",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("image_id", sa.String(length=36), nullable=False),
+        sa.Column("goes_with_image", sa.Boolean(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_image_keys")),
+    )
+    op.create_index(op.f("ix_image_keys_expires_at"), "image_keys", ["expires_at"], unique=False)
+    op.create_table(
         "messages",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=64), nullable=False),
