@@ -191,6 +191,11 @@ def installed(clock: Clock) -> Iterator[Clock]:
         install(before)
 
 
+def current() -> Clock:
+    """The one in force: a moment of its `monotonic` tells nothing to another."""
+    return _clock
+
+
 def is_real() -> bool:
     """False while a virtual clock says what the time is, to a database's server too."""
     return type(_clock) is Clock

@@ -143,7 +143,7 @@ class Uploads:
             raise ImageGone(image_id=upload.image_id)
 
     def _lease_end(self) -> datetime.datetime:
-        return clock.now() + datetime.timedelta(seconds=self._lease)
+        return self._database.now() + datetime.timedelta(seconds=self._lease)
 
     # What the service does periodically.
 
@@ -155,9 +155,7 @@ class Uploads:
 
     def reap(self, *, alone: bool = False) -> int:
         """Tell the flows of lost uploads; returns how many. `alone`: no other process can be receiving."""
-        find = (
-            (lambda tx: rows.of_others(tx, self._owner)) if alone else (lambda tx: rows.lost(tx, clock.now()))
-        )
+        find = (lambda tx: rows.of_others(tx, self._owner)) if alone else (lambda tx: rows.lost(tx, tx.now()))
         if not self._database.read(find):
             return 0
 

@@ -33,6 +33,7 @@ from celaje.common.db.errors import (
 )
 from celaje.common.db.group_commit import GroupCommit
 from celaje.common.db.readers import Readers
+from celaje.common.db.shared_time import SharedTime
 from celaje.common.errors import CelajeError
 from celaje.common.outage import Outage
 
@@ -63,10 +64,19 @@ _holding: dict[Table, Any] = {}
 class Transaction:
     """What queries get: a connection inside a transaction, and the hooks of its commit."""
 
-    __slots__ = ("_after", "_holds", "connection", "dialect", "moves", "raw", "spoiled", "statements")
+    __slots__ = ("_after", "_holds", "connection", "dialect", "moves", "now", "raw", "spoiled", "statements")
 
-    def __init__(self, connection: Connection, raw: Any = None, *, writing: bool = False):
+    def __init__(
+        self,
+        connection: Connection,
+        raw: Any = None,
+        *,
+        writing: bool = False,
+        now: Callable[[], datetime.datetime] = clock.now,
+    ):
+        """`now` is `Database.now`: what other processes compare with their own present is by it."""
         self.connection = connection
+        self.now = now
         # SQLite has one writer at a time: there everything is held.
         self._holds = writing and raw is None
         self.dialect = connection.dialect.name
@@ -151,8 +161,7 @@ class Database:
         self.statements = 0
         self._commits = 0
         self.outage = Outage()
-        # The server's time at a moment of the monotonic clock.
-        self._anchor: tuple[datetime.datetime, float] | None = None
+        self.time = SharedTime()
         self._timeout = pool_timeout
         self._inside = threading.local()
         self._group: GroupCommit | None = None
@@ -205,7 +214,7 @@ class Database:
             self._count(done)
             return found
         reader = self._idle_readers.take(patience.seconds(self._timeout))
-        transaction = Transaction(*reader)
+        transaction = Transaction(*reader, now=self.now)
         sound = False
         try:
             result = query(transaction, *args, **kwargs)
@@ -248,7 +257,7 @@ class Database:
             return alone
 
         def on_sqlite(connection: Connection, raw: Any) -> None:
-            unit(Transaction(connection, raw))
+            unit(Transaction(connection, raw, now=self.now))
 
         return self._group.along(on_sqlite, self._timeout)
 
@@ -275,7 +284,7 @@ class Database:
         if self._group is not None:
 
             def on_sqlite(connection: Connection, raw: Any) -> tuple[T, Transaction]:
-                transaction = Transaction(connection, raw)
+                transaction = Transaction(connection, raw, now=self.now)
                 return unit(transaction, *args, **kwargs), transaction
 
             seconds = patience.seconds(self._timeout)
@@ -315,7 +324,7 @@ class Database:
         committing = False
         try:
             with self._pool.connection(patience.seconds(self._timeout), reading=not commit) as connection:
-                transaction = Transaction(connection, writing=commit)
+                transaction = Transaction(connection, writing=commit, now=self.now)
                 result = unit(transaction, *args, **kwargs)
                 if commit:
                     if transaction.spoiled:
@@ -333,21 +342,29 @@ class Database:
                 raise OutcomeUnknown() from error
             raise known from error
 
+    @property
+    def has_clock(self) -> bool:
+        """Whether a server tells the time; SQLite's processes are on one machine."""
+        return self._pool is not None
+
     def read_clock(self) -> None:
-        """Ask the server for its time, so that `now` is by it. Whoever shares leases does it now and then."""
-        if self._pool is None or not clock.is_real():
+        """Ask the server for its time, so that `now` is by it. A service does it at its start and as often as
+        it reports itself."""
+        if not self.has_clock or not clock.is_real():
             return
-        begun = clock.monotonic()
-        found = self.read(lambda tx: tx.connection.execute(_SERVER_TIME[tx.dialect]).scalar_one())
-        self._anchor = found, (begun + clock.monotonic()) / 2
+
+        def ask(tx: Transaction) -> tuple[datetime.datetime, float, float]:
+            # In here, since a connection may have to be waited for.
+            asked = clock.monotonic()
+            moment = tx.connection.execute(_SERVER_TIME[tx.dialect]).scalar_one()
+            return moment, asked, clock.monotonic()
+
+        self.time.told(*self.read(ask))
 
     def now(self) -> datetime.datetime:
         """The time by which the processes on this database agree, whatever their machines' clocks say; this
         machine's own on SQLite, and where `read_clock` was never called."""
-        if self._anchor is None or not clock.is_real():
-            return clock.now()
-        found, moment = self._anchor
-        return found + datetime.timedelta(seconds=clock.monotonic() - moment)
+        return self.time.now()
 
     def wait_for_server(self, max_retries: int = 10, retry_interval: float = 10.0) -> None:
         """At start: until the server answers, `max_retries` times (-1: for ever), `retry_interval` seconds

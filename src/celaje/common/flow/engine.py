@@ -173,7 +173,7 @@ class Engine:
         if flow["state"] != "undoing":
             flow["state"] = "running"
         flow["steps"] = []
-        flow["claimed_at"] = flow["claimed_at"] or clock.now()
+        flow["claimed_at"] = flow["claimed_at"] or self.flows.now()
         return flow
 
     def _claim(self, tx: Transaction, flow: Row, **values: Any) -> None:
@@ -262,7 +262,7 @@ class Engine:
 
     def _tell_end(self, flow: Row, run: Run, state: str) -> None:
         whose = f" of {flow['resource_type']} {flow['resource_id']}" if flow["resource_id"] else ""
-        took = (clock.now() - flow["created_at"]).total_seconds()
+        took = (self.flows.now() - flow["created_at"]).total_seconds()
         metrics.FLOWS.observe((self.flows.service, flow["name"], state), took)
         log.info("flow %s%s %s after %.3f s", flow["name"], whose, state, took)
         if self.on_end is not None:
@@ -301,7 +301,6 @@ class Engine:
     def _look_for_due(self) -> None:
         while True:
             try:
-                self.flows.database.read_clock()
                 self._show_questions()
                 for flow_id in self.flows.database.read(self.due):
                     self.nudge(flow_id)

@@ -69,7 +69,7 @@ class Flows:
         flow's id, which the resource's row holds as its owner."""
         declared = self._declared(tx, name)
         request = request or context.current()
-        now = clock.now()
+        now = self.now()
         flow_id = clock.new_uuid()
         seconds = self.seconds(declared.deadline) if deadline is None else deadline
         self.statements.submit.run(
@@ -99,7 +99,7 @@ class Flows:
         self, tx: Transaction, name: str, *, resource: tuple[str, str], project_id: str | None = None
     ) -> None:
         """Journal what this transaction alone has done to a resource: an ended flow without steps."""
-        request, now = context.current(), clock.now()
+        request, now = context.current(), self.now()
         self.statements.submit.run(
             tx,
             id=clock.new_uuid(),
@@ -146,8 +146,8 @@ class Flows:
         return float(deadline)
 
     def now(self) -> datetime.datetime:
-        """By which leases and turns are reckoned: conductors whose clocks differ must not take each other's
-        flows."""
+        """By which leases, turns and deadlines are reckoned, and all that the journal says: conductors whose
+        clocks differ must not take each other's flows, nor end them."""
         return self.database.now()
 
     def signal(self, tx: Transaction, flow_id: str, name: str, data: Any = None) -> None:
@@ -188,7 +188,7 @@ class Flows:
     ) -> list[str]:
         """What waits for `waiting_on` is not to wait any longer: as if its deadline had passed, and the time
         in which it tries to undo as well. Only that of a resource, or of resources of a type, if given."""
-        now = clock.now()
+        now = self.now()
         flows = self.tables.flows
         wanted = {"resource_type": resource_type, "resource_id": resource_id}
         ids = [

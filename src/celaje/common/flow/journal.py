@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from celaje.common import clock, trail
+from celaje.common import trail
 from celaje.common.db import DatabaseTrouble, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.errors import JournalAway, LeaseLost
@@ -60,6 +60,10 @@ class Journal:
         if self.on_boundary:
             self.on_boundary(where, self.flow)
 
+    def now(self) -> datetime.datetime:
+        """See `Flows.now`."""
+        return self._flows.now()
+
     @property
     def steps(self) -> list[Row]:
         return [self._steps[number] for number in sorted(self._steps)]
@@ -80,7 +84,7 @@ class Journal:
         """A step starts, for the first time or again. A `question` may be repeated by anybody: that it was
         asked is written with its answer, or by `show_question`."""
         before = self._steps.get(number)
-        now = clock.now()
+        now = self.now()
         step: Row = {
             "flow_id": self.flow["id"],
             "number": number,
@@ -117,10 +121,10 @@ class Journal:
 
     def finish(self, step: Row, result: Any, hops: list[Hop] | None = None) -> None:
         self.boundary(f"after {step['name']}")
-        self._settle(step, outcome="ok", result=result, finished_at=clock.now(), trail=hops)
+        self._settle(step, outcome="ok", result=result, finished_at=self.now(), trail=hops)
 
     def fail(self, step: Row, error: CelajeError, hops: list[Hop] | None = None) -> None:
-        self._settle(step, outcome="error", error=error.to_dict(), finished_at=clock.now(), trail=hops)
+        self._settle(step, outcome="error", error=error.to_dict(), finished_at=self.now(), trail=hops)
 
     def not_begun(self, step: Row) -> None:
         """This try reached nobody. Counts only if no earlier one may have been begun."""
@@ -190,7 +194,7 @@ class Journal:
         self.boundary(f"after {name}")
 
     def _written(self, number: int, name: str) -> Row:
-        now = clock.now()
+        now = self.now()
         return {
             "flow_id": self.flow["id"],
             "number": number,
@@ -237,7 +241,7 @@ class Journal:
                 owner=None,
                 token=None,
                 waiting_on=None,
-                finished_at=clock.now(),
+                finished_at=self.now(),
                 **moved,
                 **values,
             )
@@ -246,14 +250,14 @@ class Journal:
         self.boundary(f"before {state}")
         if self._claim is not None and self._unwritten:
             # Its own fence comes too late for what was put off.
-            self._write(None, updated_at=clock.now())
+            self._write(None, updated_at=self.now())
         result = self._write(unit, ends=True, failed=state == "failed")
         self.boundary(f"after {state}")
         return result
 
     def suspend(self, waiting_on: str, delay: float) -> None:
         """Give the flow back: it is due again after `delay`, or when what it waits for comes."""
-        now = self._flows.now()
+        now = self.now()
         due = min(now + datetime.timedelta(seconds=delay), max(self.flow["deadline_at"], now))
         state = "undoing" if self.flow["state"] == "undoing" else "waiting"
         if state == "undoing":
@@ -289,7 +293,7 @@ class Journal:
         return self._flows.database.read(self._statements.signal.one, row=self.flow["id"], called=name)
 
     def _fence(self, tx: Transaction, **values: Any) -> None:
-        values.setdefault("updated_at", clock.now())
+        values.setdefault("updated_at", self.now())
         if self._claim is not None:
             self._claim(tx, **values)
             return

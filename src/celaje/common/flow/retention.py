@@ -66,7 +66,7 @@ class Retention:
             log.info("%d flows that ended more than %g days ago are deleted", deleted, self._days)
 
     def _purge(self) -> int:
-        before = clock.now() - datetime.timedelta(days=self._days)
+        before = self._flows.now() - datetime.timedelta(days=self._days)
         statements = self._flows.statements
         old = self._flows.database.read(statements.ended_before.all, moment=before, most=AT_ONCE)
         if not old:

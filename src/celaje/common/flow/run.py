@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from celaje.common import clock, context, trail
+from celaje.common import context, trail
 from celaje.common.context import RequestContext, Step
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError, NotFound
@@ -132,9 +132,9 @@ class Run:
         if signal is not None:
             self._journal.finish(step, signal["data"])
             return signal["data"]
-        left = (self.flow["deadline_at"] - clock.now()).total_seconds()
+        left = (self.flow["deadline_at"] - self._journal.now()).total_seconds()
         if timeout is not None:
-            left = min(left, timeout - (clock.now() - step["started_at"]).total_seconds())
+            left = min(left, timeout - (self._journal.now() - step["started_at"]).total_seconds())
         if left <= 0:
             error = DeadlineExceeded(flow=self.flow["name"], step=name, waiting=f", waiting for {name}")
             self._journal.fail(step, error)
@@ -205,7 +205,7 @@ class Run:
         except NotFound:
             self._journal.finish(step, None)  # nothing there to take back
         except CelajeError as error:
-            late = clock.now() > self.flow["deadline_at"] + datetime.timedelta(seconds=UNDO_GRACE)
+            late = self._journal.now() > self.flow["deadline_at"] + datetime.timedelta(seconds=UNDO_GRACE)
             may_pass = error.kind == "unavailable" or step["tries"] < _UNDO_TRIES
             if may_pass and not late:
                 raise Suspended(target or name, _delay(step["tries"])) from error
@@ -233,7 +233,7 @@ class Run:
         deadline has passed."""
         if self.flow["state"] == "undoing":
             raise Unwind(CelajeError.from_dict(self.flow["error"]))
-        if clock.now() >= self.flow["deadline_at"]:
+        if self._journal.now() >= self.flow["deadline_at"]:
             waiting_on = self.flow.get("waiting_on")
             waiting = f", waiting for {waiting_on}" if waiting_on else ""
             raise Unwind(DeadlineExceeded(flow=self.flow["name"], step=name, waiting=waiting))

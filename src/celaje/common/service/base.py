@@ -289,6 +289,9 @@ class Service:
             synchronous=conf.sqlite_synchronous,
         )
         self._database.wait_for_server(conf.max_retries, conf.retry_interval)
+        if self._database.has_clock:
+            self._database.read_clock()
+            self.periodic.every(self.conf.service.report_interval, self._database.read_clock)
         prepare = sync if self.ground.syncs_schema else check
         prepare(self._database, self.service_type, self.metadata, self.migrations)
         if self.services_table is not None:
@@ -296,6 +299,7 @@ class Service:
                 self.services_table,
                 self.conf.service.service_down_time,
                 (self.ground.bus.outage, self._database.outage),
+                self._database.now,
             )
 
     def _watch_requests(self, api: Api) -> None:

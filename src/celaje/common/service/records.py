@@ -5,7 +5,7 @@ service lists and the schedulers' "is it up" read here. Options `report_interval
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -60,10 +60,18 @@ def _life(details: Row, seen: datetime.datetime) -> Row:
 
 class ServiceRecords:
     """Silent for `down_time` seconds is down. While one of `outages` lasted nobody could be heard, so that
-    time does not count."""
+    time does not count. `now` is `Database.now`: who writes when somebody was heard and who looks at it may
+    be on machines whose clocks differ."""
 
-    def __init__(self, table: Table, down_time: float, outages: Sequence[Outage] = ()):
+    def __init__(
+        self,
+        table: Table,
+        down_time: float,
+        outages: Sequence[Outage] = (),
+        now: Callable[[], datetime.datetime] = clock.now,
+    ):
         self.table = table
+        self.now = now
         self._outages = outages
         self._down_time = datetime.timedelta(seconds=down_time)
 
@@ -78,7 +86,7 @@ class ServiceRecords:
         details: dict[str, Any] | None = None,
     ) -> bool:
         """Note that the service lives. True when it was not up before: what waits for it may go on."""
-        now = clock.now()
+        now = self.now()
         services = self.table
         found = self.find(tx, binary, host)
         if found is None:
@@ -132,7 +140,7 @@ class ServiceRecords:
             details = row["details"] or {}
             # A compute worker serves several hosts under one name on the bus.
             server, up = details.get("worker") or row["host"], self.is_up(row)
-            lives = list(self._boots(row, clock.now()).values()) or [_life(details, row["last_seen_at"])]
+            lives = list(self._boots(row, self.now()).values()) or [_life(details, row["last_seen_at"])]
             found += [
                 Receiver(server, life.get("rpc_version", FIRST), up, life.get("flows", {})) for life in lives
             ]
@@ -141,7 +149,7 @@ class ServiceRecords:
     def is_up(self, row: Row) -> bool:
         if row["forced_down"]:
             return False
-        silent = clock.now() - row["last_seen_at"]
+        silent = self.now() - row["last_seen_at"]
         if silent > self._down_time:
             settling = self._down_time.total_seconds()
             unheard = max((outage.unheard(settling) for outage in self._outages), default=0.0)
@@ -164,7 +172,7 @@ class ServiceRecords:
 
     def change(self, tx: Transaction, record_id: int, **values: Any) -> None:
         """`disabled`, `disabled_reason`, `forced_down`."""
-        values["updated_at"] = clock.now()
+        values["updated_at"] = self.now()
         tx.execute(update(self.table).where(self.table.c.id == record_id).values(**values))
 
     def delete(self, tx: Transaction, record_id: int) -> None:

@@ -90,7 +90,7 @@ class RequestJournal:
             http.method,
             f"{http.root_path}{http.path}",
             status,
-            clock.now(),
+            self._database.now(),
             took,
             statements,
             asker.global_request_id,

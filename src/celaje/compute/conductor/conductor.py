@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import update
 
-from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.service import Conductor
 from celaje.compute.conductor.guests import GuestReports
@@ -96,7 +95,7 @@ class ComputeConductor(Conductor):
             tx.execute(
                 update(SERVICES)
                 .where(SERVICES.c.binary == "nova-compute", SERVICES.c.host.in_(some))
-                .values(last_seen_at=clock.now(), report_count=SERVICES.c.report_count + 1)
+                .values(last_seen_at=self.records.now(), report_count=SERVICES.c.report_count + 1)
             )
         came_up = False
         for host in sorted(set(hosts) - set(alive)):

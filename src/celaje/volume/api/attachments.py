@@ -230,7 +230,8 @@ def _moves_with_its_server(tx: Transaction, volume: Row, server: str | None) -> 
 
 
 def term(request: Request) -> datetime.datetime:
-    return clock.now() + datetime.timedelta(seconds=request.service.conf.reservation_timeout)
+    service = request.service
+    return service.database.now() + datetime.timedelta(seconds=service.conf.reservation_timeout)
 
 
 def begin_connecting(request: Request, tx: Transaction, volume: Row, row: Row, connector: Row) -> str:

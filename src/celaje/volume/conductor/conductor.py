@@ -7,7 +7,7 @@ import datetime
 import logging
 from typing import Any
 
-from celaje.common import clock, context
+from celaje.common import context
 from celaje.common.clients import Clients
 from celaje.common.db import Database, Transaction
 from celaje.common.flow import Flows
@@ -84,7 +84,7 @@ class VolumeConductor(Conductor):
         term = datetime.timedelta(seconds=self.conf.reservation_timeout)
 
         def unit(tx: Transaction) -> None:
-            now = clock.now()
+            now = tx.now()
             messages.forget_old(tx, now)
             for states, table in UNOWNED:
                 states.end_unowned(tx, table, since=now - term, updated_at=now)

@@ -78,7 +78,7 @@ def attachment_connected(tx: Transaction, attachment_id: str, flow_id: str, open
         mountpoint=connector.get("mountpoint") or "na",
         attach_mode=info["access_mode"],
         attach_time=row["attach_time"] or now,
-        expires_at=now + datetime.timedelta(seconds=term) if goal == "attaching" else None,
+        expires_at=tx.now() + datetime.timedelta(seconds=term) if goal == "attaching" else None,
         updated_at=now,
     )
     attachments.settle_volume(tx, row["volume_id"])

@@ -41,7 +41,7 @@ def not_decided(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
     tx.execute(
         table.update()
         .where(table.c.id == row_id, table.c.flow_id == flow_row["id"])
-        .values(flow_id=None, expires_at=clock.now() + datetime.timedelta(seconds=_AGAIN))
+        .values(flow_id=None, expires_at=tx.now() + datetime.timedelta(seconds=_AGAIN))
     )
 
 
@@ -91,7 +91,7 @@ def another_term(tx: Transaction, attachment_id: str, flow_id: str, term: float)
     tx.execute(
         ATTACHMENTS.update()
         .where(ATTACHMENTS.c.id == attachment_id, ATTACHMENTS.c.flow_id == flow_id)
-        .values(flow_id=None, expires_at=clock.now() + datetime.timedelta(seconds=term))
+        .values(flow_id=None, expires_at=tx.now() + datetime.timedelta(seconds=term))
     )
 
 

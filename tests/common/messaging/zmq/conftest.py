@@ -36,14 +36,24 @@ def join(zmq_url):
         cloud.close()
 
 
+def environment(clock_step):
+    """`clock_step`: a file that says by how many seconds its machine's clock is ahead."""
+    paths = [ROOT / "src", ROOT]
+    step = {}
+    if clock_step is not None:
+        paths.insert(0, ROOT / "tests" / "cluster" / "stepped_clock")
+        step["CELAJE_TEST_CLOCK_STEP"] = str(clock_step)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), **step}
+
+
 class Process:
-    def __init__(self, url, name):
+    def __init__(self, url, name, clock_step=None):
         words = [f"{key}={value}" for key, value in QUICK.items()]
         self.name = name
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "tests.common.messaging.zmq.process", url, name, *words],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+            env=environment(clock_step),
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -79,8 +89,8 @@ class Process:
 def process(zmq_url):
     made = []
 
-    def process(name):
-        made.append(Process(zmq_url, name))
+    def process(name, **options):
+        made.append(Process(zmq_url, name, **options))
         return made[-1]
 
     yield process

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 from tests.common.messaging.conftest import Endpoint, Worker
 
-from celaje.common.messaging import Server, connect
+from celaje.common import clock
+from celaje.common.messaging import Server, connect, work
 
 
 class Telling(Endpoint):
@@ -18,12 +19,16 @@ class Telling(Endpoint):
         self._line = threading.Lock()
         self.functions["name"] = lambda: name
         self.functions["never"] = self.never
+        self.functions["left"] = self.left
 
     def note(self, value):
         with self._line:
             print(value, flush=True)
 
     report = hint = note
+
+    def left(self):
+        return (work.expires() - clock.now()).total_seconds()
 
     def never(self):
         self.note("never")

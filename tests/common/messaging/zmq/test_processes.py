@@ -85,3 +85,16 @@ def test_a_process_that_was_stopped_is_lost_and_found_again(join, process):
     sleeper.hear("last")
     # It was sent twice, and recognised.
     assert sleeper.said.count("while asleep") == 1
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_the_clock_of_the_receivers_machine_is_another(join, process, tmp_path, seconds):
+    """How long a caller waits travels as seconds, not as a moment: a call is neither over when it comes nor
+    kept for an hour."""
+    step = tmp_path / "step"
+    step.write_text(str(seconds))
+    cloud = join()
+    process("far", clock_step=step)
+    listening(cloud, "far")
+    assert cloud.client.to("far").echo.with_timeout(60)(1) == 1
+    assert 0 < cloud.client.to("far").run.with_timeout(60)("left") <= 60

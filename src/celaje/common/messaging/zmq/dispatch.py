@@ -123,7 +123,17 @@ class Dispatch:
     def _frame(self, post: Post, bus: str, number: int | None, shared: bool) -> bytes:
         envelope = post.envelope
         return wire.encode(
-            (wire.REQUEST, bus, self.me, number, envelope.id, envelope.kind, shared, *post.parts)
+            (
+                wire.REQUEST,
+                bus,
+                self.me,
+                number,
+                envelope.id,
+                envelope.kind,
+                shared,
+                *post.parts,
+                wire.left(envelope),
+            )
         )
 
     def write(self, bus: str, *frame: Any) -> bool:

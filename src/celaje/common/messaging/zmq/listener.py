@@ -32,9 +32,10 @@ class Answer(Enum):
 class ZmqDelivery(Delivery):
     """`frame` is unpacked by the thread that takes it."""
 
-    __slots__ = ("ear", "frame", "id", "kind", "sender", "settled")
+    __slots__ = ("arrived", "ear", "frame", "id", "kind", "sender", "settled")
 
     def __init__(self, frame: list[Any], ear: "ZmqListener"):
+        self.arrived = clock.now()
         self.frame = frame
         self.ear = ear
         self.sender: str = frame[2]
@@ -115,8 +116,8 @@ class ZmqListener(Listener):
                 self._copies -= delivery.kind == FANOUT
                 self._in_hand[me] = delivery
             try:
-                delivery.envelope = wire.envelope(delivery.frame)
-            except (ValueError, TypeError) as error:
+                delivery.envelope = wire.envelope(delivery.frame, delivery.arrived)
+            except (ValueError, TypeError, OverflowError) as error:
                 LOG.error("%s: a message of %s is thrown away: %s", self.target, delivery.sender, error)
                 self.done(delivery)
                 continue

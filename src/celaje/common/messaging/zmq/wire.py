@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from celaje.common import clock
 from celaje.common.messaging import codec
 from celaje.common.messaging.envelope import Envelope, Outcome
 from celaje.common.messaging.target import Target
@@ -16,7 +17,8 @@ from celaje.common.messaging.target import Target
 # A process that speaks another version is not taken for a peer.
 PROTOCOL = 1
 
-# [REQUEST, to, from, ear, id, kind, shared, target, method, arguments, context, expires]
+# [REQUEST, to, from, ear, id, kind, shared, target, method, arguments, context, left]. `left`: for how many
+# seconds its caller goes on waiting, as the request leaves; a moment would be by another machine's clock.
 REQUEST = 1
 # [REPLY, to, from, id, outcome, cause of the loss]
 REPLY = 2
@@ -47,13 +49,17 @@ def arguments(envelope: Envelope) -> tuple[Any, ...]:
         envelope.method,
         codec.encode(envelope.arguments, envelope.method),
         codec.encode(envelope.context, "context"),
-        None if envelope.expires is None else envelope.expires.isoformat(),
     )
 
 
-def envelope(frame: list[Any]) -> Envelope:
-    """The request that a REQUEST frame carries. ValueError or TypeError when it is none."""
-    _, _, _, _, id, kind, _, target, method, packed, context, expires = frame
+def left(envelope: Envelope) -> float | None:
+    """The part that depends on when it leaves."""
+    return None if envelope.expires is None else (envelope.expires - clock.now()).total_seconds()
+
+
+def envelope(frame: list[Any], arrived: datetime.datetime) -> Envelope:
+    """The request that a REQUEST frame carries. ValueError, TypeError or OverflowError when it is none."""
+    _, _, _, _, id, kind, _, target, method, packed, context, left = frame
     return Envelope(
         id,
         kind,
@@ -61,7 +67,7 @@ def envelope(frame: list[Any]) -> Envelope:
         method,
         codec.decode(packed),
         codec.decode(context),
-        None if expires is None else datetime.datetime.fromisoformat(expires),
+        None if left is None else arrived + datetime.timedelta(seconds=left),
     )
 
 
