@@ -2,6 +2,9 @@
 without a broker (CELAJE_TEST_TRANSPORT=zmq), by its own run."""
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +13,11 @@ from tests.cluster.view import assert_sound
 
 
 @pytest.fixture(scope="session")
-def running_cluster(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cluster")
-    for parent in (folder, *folder.parents[:2]):
-        # RabbitMQ and PostgreSQL run as users of their own and reach their folders below it.
-        parent.chmod(0o755)
+def running_cluster(request):
+    # RabbitMQ and PostgreSQL run as users of their own and reach their folders below it. Not one of pytest's,
+    # which every other run on this machine closes to them again.
+    folder = Path(tempfile.mkdtemp(prefix="celaje-cluster-"))
+    folder.chmod(0o755)
     cluster = Cluster(
         folder,
         os.environ.get("CELAJE_TEST_DATABASE", "postgresql"),
@@ -24,6 +27,8 @@ def running_cluster(tmp_path_factory):
         yield cluster.begin()
     finally:
         cluster.end()
+        if not request.session.testsfailed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -68,6 +68,11 @@ OPTIONS = {
             "guest_stop_grace", default=10, min=0, help="Seconds guests have for it when their worker stops."
         ),
         cfg.StrOpt("my_ip", default="127.0.0.1", help="Address of this host that others reach it by."),
+        cfg.StrOpt(
+            "base_mac",
+            default="fa:16:3e:00:00:00",
+            help="The first three octets of the MAC addresses of ports that are made for servers.",
+        ),
     ],
     "ceph": [
         cfg.StrOpt(

@@ -3,14 +3,19 @@
 Ports are described in the form that compute's workers take: see `described`.
 """
 
+import hashlib
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
-from celaje.common import context
-from celaje.common.errors import NotFound
+from celaje.common.errors import Conflict, NotFound
 from celaje.common.rest import RestClient
 from celaje.common.rest.client import operation, part
 
 Body = dict[str, Any]
+
+# MAC addresses of other ports that one creation may meet: with 24 bits of its own each is one in thousands.
+_TAKEN = 8
 
 
 class NetworkClient(RestClient):
@@ -44,18 +49,34 @@ class NetworkClient(RestClient):
         return describe_network(network, self.subnets(network_id))
 
     @operation
-    def create_port(self, port: Body, known: list[str]) -> Body:
-        """Make a port of a server, or find the one that an earlier try made: a port with its device_id on
-        its network that is not among the `known` ones."""
-        if _repeated():
-            found = [
-                one
-                for one in self.ports(device_id=port["device_id"], network_id=port["network_id"])
-                if one["id"] not in known
-            ]
-            if found:
-                return min(found, key=lambda one: one.get("created_at") or "")
-        return self.request("POST", "/v2.0/ports", body={"port": port}).body["port"]
+    def create_port(self, port: Body) -> Body:
+        """Make a port of a server, or find the one that was made by the same request: Neutron has one port of
+        a MAC address in a network, so `mac_address` (see `mac_address`) is what makes it repeatable, by two
+        conductors at the same time too."""
+        for mac in itertools.islice(_macs(port["mac_address"]), _TAKEN):
+            try:
+                body = {"port": {**port, "mac_address": mac}}
+                return self.request("POST", "/v2.0/ports", body=body).body["port"]
+            except Conflict as conflict:
+                # Whatever the words are: the addresses asked for, or the quota, may be this very port's.
+                found = self.ports(network_id=port["network_id"], mac_address=mac)
+                if not found:
+                    raise
+                if found[0]["device_id"] == port["device_id"]:
+                    return found[0]
+                refused = conflict
+        raise refused
+
+    @operation
+    def delete_made_port(self, port: Body) -> None:
+        """Take back what `create_port` may have made; nothing to do when it has not."""
+        for mac in itertools.islice(_macs(port["mac_address"]), _TAKEN):
+            found = self.ports(network_id=port["network_id"], mac_address=mac)
+            if not found:
+                return
+            if found[0]["device_id"] == port["device_id"]:
+                self.delete_port(found[0]["id"])
+                return
 
     @operation
     def update_port(self, port_id: str, changes: Body) -> Body:
@@ -130,7 +151,17 @@ def described(port: Body, network: Body) -> Body:
     }
 
 
-def _repeated() -> bool:
-    """Whether this step may have been done before: only then is it worth looking."""
-    step = context.current().step
-    return step is not None and step.attempt > 1
+def mac_address(base: str, key: str) -> str:
+    """The MAC address of the port that is made for `key`: the first three octets of `base` (four, if the
+    fourth is not 00), and others that are always the same."""
+    octets = base.split(":")
+    kept = octets[:4] if octets[3] != "00" else octets[:3]
+    made = hashlib.sha256(key.encode()).digest()
+    return ":".join([*kept, *(f"{byte:02x}" for byte in made[: 6 - len(kept)])])
+
+
+def _macs(first: str) -> Iterator[str]:
+    """`first`, and which ones to take, always in this order, where another's port has it."""
+    yield first
+    for number in itertools.count(1):
+        yield mac_address(first[:9] + "00:00:00", f"{first}/{number}")

@@ -45,14 +45,17 @@ class VolumeClient(RestClient):
         return self.request("POST", "/v3/volumes", body={"volume": volume}).body["volume"]
 
     @operation
-    def await_volume(self, volume_id: str, wanted: str) -> Body:
+    def await_volume(self, volume_id: str, wanted: str, only: str | None = None) -> Body:
         """The volume once it has the status `wanted`. Raises VolumeUnusable when it ends elsewhere, and
-        VolumeStillPassing (the flow waits) when it takes its time."""
+        VolumeStillPassing (the flow waits) when it takes its time. `only`: the name by which it was made. Two
+        conductors at once may have made two, since Cinder takes no key that would forbid it."""
         end = clock.monotonic() + _LOOK_FOR
         while True:
             volume = self.volume(volume_id)
             status = volume["status"]
             if status == wanted:
+                if only is not None and _repeated():
+                    self._delete_named(only, but=volume_id)
                 return volume
             if not status.endswith("ing") and status != "reserved":
                 raise VolumeUnusable(volume=volume_id, status=status, wanted=wanted)
@@ -71,7 +74,14 @@ class VolumeClient(RestClient):
     @operation
     def delete_volume_named(self, name: str) -> None:
         """Delete what `create_volume` may have made; nothing to do when it has not."""
+        self._delete_named(name)
+
+    def _delete_named(self, name: str, but: str | None = None) -> None:
         for volume in self.request("GET", "/v3/volumes/detail", query={"name": name}).body["volumes"]:
+            if volume["id"] == but:
+                continue
+            if but is not None and volume["status"] == "creating":
+                raise VolumeStillPassing(volume=volume["id"], status=volume["status"])
             self.delete_volume(volume["id"])
 
     @operation

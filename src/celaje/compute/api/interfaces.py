@@ -80,7 +80,6 @@ def _submit(tx: Transaction, service: Any, row: Body, asked: Body) -> str:
             "host": row["host"],
             "worker": row["worker"],
             "asked": asked,
-            "known": [one["port_id"] for one in servers.interfaces(tx, row["id"])],
         },
         project_id=row["project_id"],
     )

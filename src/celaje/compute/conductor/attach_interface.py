@@ -21,11 +21,8 @@ def _nothing_written(tx: Transaction, flow: Body, error: CelajeError) -> None:
 
 
 @flow("server.attach_interface", deadline="server_attach_deadline", way_out=_nothing_written)
-def attach_interface(
-    run: Run, *, server: Body, host: str, worker: str, asked: Body, known: list[str]
-) -> None:
-    """`asked`: {"network": described, "port_id" | "fixed_ip", "security_groups", "tag"}; `known` are the
-    ports that the server has."""
+def attach_interface(run: Run, *, server: Body, host: str, worker: str, asked: Body) -> None:
+    """`asked`: {"network": described, "port_id" | "fixed_ip", "security_groups", "tag"}."""
     network = run.conductor.clients.network.as_service()
     owner = {"binding:host_id": host, "device_owner": f"compute:{server['availability_zone']}"}
     if asked.get("port_id"):
@@ -33,8 +30,9 @@ def attach_interface(
         changes = {"device_id": server["uuid"], **owner}
         port = run.step(network.update_port, asked["port_id"], changes)
     else:
-        run.undo(network.delete_ports_of, server["uuid"], known)
-        port = run.step(network.create_port, new_port(server, asked, owner), known)
+        wanted = new_port(run, server, asked, owner)
+        run.undo(network.delete_made_port, wanted)
+        port = run.step(network.create_port, wanted)
     info = described(port, asked["network"])
     there = run.conductor.worker.to(worker)
     run.undo(there.detach_interface, server=server, port=info)

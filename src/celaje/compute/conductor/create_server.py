@@ -6,7 +6,7 @@ Submitted by the API with all that the build needs, in the transaction that inse
 from typing import Any
 
 from celaje.common import clock, errors
-from celaje.common.clients.network import described
+from celaje.common.clients.network import described, mac_address
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
@@ -145,8 +145,7 @@ def _ports(run: Run, server: Body, networks: list[Body], ports: list[Body], cand
             changes = {"device_id": server["uuid"], **owner}
             port = run.step(network.update_port, asked["port_id"], changes)
         else:
-            known = brought + [one["info"]["port_id"] for one in made]
-            port = run.step(network.create_port, new_port(server, asked, owner), known)
+            port = run.step(network.create_port, new_port(run, server, asked, owner))
         made.append(
             {
                 "info": described(port, asked["network"]),
@@ -157,9 +156,10 @@ def _ports(run: Run, server: Body, networks: list[Body], ports: list[Body], cand
     return made
 
 
-def new_port(server: Body, asked: Body, owner: Body) -> Body:
-    """The body of a port made for a server."""
+def new_port(run: Run, server: Body, asked: Body, owner: Body) -> Body:
+    """The body of a port made for a server: at this point of its flow always the same one."""
     port: Body = {
+        "mac_address": mac_address(run.conductor.conf.base_mac, run.new_uuid()),
         "network_id": asked["network"]["id"],
         "project_id": server["project_id"],
         "device_id": server["uuid"],

@@ -29,7 +29,7 @@ def make_volume(run: Run, server: Body, device: Body) -> Body:
             if source:
                 wanted[key] = source
         volume_id = run.step(volumes.create_volume, wanted)["id"]
-        size = run.step(volumes.await_volume, volume_id, "available")["size"]
+        size = run.step(volumes.await_volume, volume_id, "available", only=name)["size"]
     return {**device, "volume_id": volume_id, "volume_size": size}
 
 
