@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from celaje.common import clock, context
+from celaje.common import context
 from celaje.common.db import Database, DatabaseClosed, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.log import mask, masked
