@@ -182,6 +182,8 @@ def _hanging(hop: str, played: Played) -> list[str]:
 def _outcome(played: Played) -> str:
     answer = f"The client sees {played.answer}"
     answer += f" after {duration(played.answered_at)}; " if played.answered_at else " at once; "
+    if played.ends == ENDLESS:
+        return f"{answer}the operation has no end: nothing in it stops waiting."
     if played.error:
         return f"{answer}the operation has failed after {duration(played.ends)} ({played.error})."
     return f"{answer}the operation succeeds after {duration(played.ends)}."

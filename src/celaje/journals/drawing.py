@@ -92,7 +92,8 @@ def _line(node: Node, lead: str, start: datetime.datetime, width: int, within: s
     mark = _MARKS.get(node.outcome, "")
     # Within one component its name is not said again.
     who = f"{node.who}  " if node.who and node.who != within else ""
-    text = cut(f"{mark + ' ' if mark else ''}{who}{title(node)}", room)
+    before = f"{mark + ' ' if mark else ''}{who}"
+    text = cut(before + _fitting(node, room - len(before)), room)
     begins = duration(max(0.0, (node.at - start).total_seconds())) if node.at else ""
     numbers = f"{begins:>9}{duration(node.took):>9}{duration(node.limit):>9}".rstrip()
     shown = text.ljust(room) if numbers else text
@@ -103,6 +104,18 @@ def _line(node: Node, lead: str, start: datetime.datetime, width: int, within: s
     elif node.kind in ("state", "cast", "lock", "wait"):
         shown = click.style(shown, dim=True)
     return click.style(lead, dim=True) + shown + click.style(numbers, dim=True)
+
+
+def _fitting(node: Node, room: int) -> str:
+    """The title; a flow's gives up its attempt first, then its kind, then that it is done."""
+    text = title(node)
+    if node.kind == "flow" and len(text) > room:
+        text = text.partition(", attempt")[0]
+        if len(text) > room:
+            text = text.removeprefix("flow ")
+        if len(text) > room and node.outcome == "ok":
+            text = text.removesuffix(": done")
+    return text
 
 
 def title(node: Node) -> str:
@@ -119,6 +132,8 @@ def title(node: Node) -> str:
             return f"{what}  {facts.get('status') or node.error}"
         case "state":
             return f"{what} → {facts['state']}"
+        case "wait" if str(facts.get("target", "")).startswith("signal:"):
+            return f'waits for "{what}"'
         case "write":
             return f"write {what.lstrip('_')}"
         case "undo":
@@ -197,7 +212,8 @@ def verdict(data: dict[str, Any], room: int) -> Iterator[tuple[str, str | None]]
         colour = "red" if one["after"] == 0 else None
         yield f"{one['name']:{size}}  {one['before']} → {one['after']}", colour
         for each in one["removed"]:
-            yield from _wrapped(f"  {each['host']}: {each['why']}", room, colour)
+            others = f" and {each['alike']} alike" if each["alike"] else ""
+            yield from _wrapped(f"  {each['host']}{others}: {each['why']}", room, colour)
     yield from passed()
     if data["chosen"]:
         names = [

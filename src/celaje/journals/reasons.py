@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import or_
 
 from celaje.common import clock
-from celaje.common.log import mask
+from celaje.common.log import mask, masked
 from celaje.journals import verdicts
 from celaje.journals.sources import FLOWS, Journals, Row
 from celaje.journals.words import duration, safe
@@ -19,7 +19,7 @@ from celaje.journals.words import duration, safe
 @dataclass
 class Reason:
     """`title` is what happened, `because` the sentence that answers; `facts` (name, words) what it rests on;
-    `then` what to do or look at next."""
+    `data` the same and more for machines, as the journal has it; `then` what to do or look at next."""
 
     title: str
     because: str
@@ -27,6 +27,7 @@ class Reason:
     facts: list[tuple[str, str]] = field(default_factory=list)
     verdict: Row | None = None
     then: list[str] = field(default_factory=list)
+    data: Row = field(default_factory=dict)
 
     def plain(self) -> Row:
         found: Row = {"kind": self.kind, "title": self.title, "because": self.because}
@@ -34,6 +35,7 @@ class Reason:
         if self.verdict:
             found["verdict"] = self.verdict
         found["then"] = self.then
+        found["data"] = masked(self.data)
         return found
 
 
@@ -75,7 +77,9 @@ class Reasons:
         reasons += [self.refusal(*found) for found in requests[-1:] if found[1]["received_at"] > last]
         if not reasons and flows:
             reasons = [self.flow(*flows[-1])]
-        if states and reasons:
+        if any(name.endswith("… was") for reason in reasons[:1] for name, _ in reason.facts):
+            pass  # A refusal that rests on the states tells them.
+        elif states and reasons:
             reasons[0].facts.append(("its states", _history(states)))
         elif states:
             moment, state, request_id = states[-1]
@@ -96,6 +100,7 @@ class Reasons:
             error.get("kind", "refused"),
             [("when", f"{_stamp(row['received_at'])}, answered by {service} in {duration(row['took'])}")],
             then=[f"celaje logs {row['request_id']}"],
+            data=_of_request(service, row),
         )
         explain = {
             "forbidden": self._policy,
@@ -118,6 +123,7 @@ class Reasons:
             f"It was not refused: {service} answered {row['status']} in {duration(row['took'])}.",
             "fine",
             then=[f"celaje flow show {row['request_id']}"],
+            data=_of_request(service, row),
         )
 
     def _policy(self, reason: Reason, row: Row, details: Row) -> None:
@@ -205,10 +211,13 @@ class Reasons:
         took = duration(((row["finished_at"] or clock.now()) - row["created_at"]).total_seconds())
         if row["state"] == "done":
             at = _stamp(row["finished_at"])
-            return Reason(title, f"Nothing failed: it was done after {took}, at {at}.", "fine", then=then)
-        if row["state"] in ("failed", "undoing"):
-            return self._failure(title, row, steps, took, then)
-        return self._waiting(title, row, steps, took, then)
+            reason = Reason(title, f"Nothing failed: it was done after {took}, at {at}.", "fine", then=then)
+        elif row["state"] in ("failed", "undoing"):
+            reason = self._failure(title, row, steps, took, then)
+        else:
+            reason = self._waiting(title, row, steps, took, then)
+        reason.data = {**_of_flow(service, row), **reason.data}
+        return reason
 
     def _failure(self, title: str, row: Row, steps: list[Row], took: str, then: list[str]) -> Reason:
         error = row["error"] or {}
@@ -221,6 +230,17 @@ class Reasons:
         for step in failing[-1:]:
             where = f" at {step['target']}" if "." in (step["target"] or "") else ""
             reason.facts.append(("step", f"{step['name']}{where}, {_stamp(step['started_at'])}"))
+            reason.data["step"] = {name: step[name] for name in ("number", "name", "target", "timeout")}
+            fault = _driver_fault(step["trail"])
+            if fault:
+                words = f"{fault['to']}, in its {fault['name']}, after {duration(fault['took'])}"
+                reason.facts.append(("driver", words))
+                reason.data["driver"] = {
+                    "driver": fault["to"],
+                    "operation": fault["name"],
+                    "took": fault["took"],
+                    "error": fault["error"],
+                }
             verdict = verdicts.of_step(step)
             reason.verdict = verdict.plain() if verdict else None
         if reason.verdict is None:
@@ -250,7 +270,7 @@ class Reasons:
             running = [step for step in steps if step["outcome"] is None]
             at = f"step {running[-1]['name']}" if running else "its function"
             because = f"It is under way, at {at}."
-        reason = Reason(f"{title} is {row['state']} since {took}", because, "waiting", then=then)
+        reason = Reason(f"{title} has been {row['state']} for {took}", because, "waiting", then=then)
         known = self._journals.component(waiting_on) if waiting_on and ":" not in waiting_on else None
         if known:
             service, record = known
@@ -267,6 +287,33 @@ class Reasons:
             reason.facts.append(("next try", f"{_from_now(row['due_at'])}, or at once when it reports"))
         reason.facts.append(("given up", deadline))
         return reason
+
+
+def _of_request(service: str, row: Row) -> Row:
+    names = (
+        *("request_id", "global_request_id", "method", "path", "route", "status"),
+        *("user_id", "project_id", "took", "error"),
+    )
+    when = clock.iso(row["received_at"], microseconds=True, zulu=True)
+    return {"service": service, "received_at": when, **{name: row[name] for name in names}}
+
+
+def _of_flow(service: str, row: Row) -> Row:
+    names = ("name", "state", "resource_type", "resource_id", "request_id", "waiting_on", "attempt", "error")
+    moments = ("created_at", "claimed_at", "due_at", "deadline_at", "finished_at")
+    when = {name: clock.iso(row[name], microseconds=True, zulu=True) for name in moments}
+    return {"service": service, "flow_id": row["id"], **{name: row[name] for name in names}, **when}
+
+
+def _driver_fault(trail: list[Row] | None) -> Row | None:
+    """The driver's call that failed last in a step, wherever below it."""
+    for hop in reversed(trail or ()):
+        found = _driver_fault(hop.get("hops"))
+        if found is None and hop["kind"] == "driver" and hop.get("error"):
+            found = hop
+        if found is not None:
+            return found
+    return None
 
 
 def _listed(value: Any) -> list[str]:

@@ -129,9 +129,11 @@ class Storyteller:
         if flow["finished_at"] and outcome == "running":
             outcome = "ok" if step["kind"] == "write" else "left"
         is_write = step["kind"] == "write"
+        # The conductor itself waits for a signal, whoever gives it.
+        is_own = step["kind"] in ("write", "wait") or not step["target"]
         node = Node(
             step["kind"],
-            who if is_write or not step["target"] else _component(step["target"]),
+            who if is_own else _component(step["target"]),
             step["name"],
             at=step["started_at"],
             took=None

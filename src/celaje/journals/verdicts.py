@@ -15,8 +15,8 @@ class Filter:
     name: str
     before: int
     after: int
-    # (host, why), examples; `hosts` of them are alike
-    removed: list[tuple[str, str]] = field(default_factory=list)
+    # (host, why, how many more are alike): examples
+    removed: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -38,7 +38,9 @@ class Verdict:
                     "name": one.name,
                     "before": one.before,
                     "after": one.after,
-                    "removed": [{"host": host, "why": why} for host, why in one.removed],
+                    "removed": [
+                        {"host": host, "why": why, "alike": alike} for host, why, alike in one.removed
+                    ],
                 }
                 for one in self.filters
             ],
@@ -79,15 +81,10 @@ def _counted(data: Row, chosen: list[tuple[str, float | None]]) -> Verdict:
         if one is None:
             filters.append(Filter(name, count, count))
             continue
-        removed = [(_where(each), each["why"]) for each in one["removed"]]
+        removed = [(each["host"], each["why"], each.get("hosts", 1) - 1) for each in one["removed"]]
         filters.append(Filter(name, one["before"], one["after"], removed))
         count = one["after"]
     return Verdict(considered, filters, chosen)
-
-
-def _where(removed: Row) -> str:
-    others = removed.get("hosts", 1) - 1
-    return f"{removed['host']} and {others} alike" if others > 0 else str(removed["host"])
 
 
 def _named(removed: list[Row], enabled: list[str], weights: dict[str, float]) -> Verdict:
@@ -95,7 +92,7 @@ def _named(removed: list[Row], enabled: list[str], weights: dict[str, float]) ->
     names = list(dict.fromkeys([*enabled, *(row["filter"] for row in removed)]))
     filters, count = [], considered
     for name in names:
-        out = [(row["backend"], row["reason"]) for row in removed if row["filter"] == name]
+        out = [(row["backend"], row["reason"], 0) for row in removed if row["filter"] == name]
         filters.append(Filter(name, count, count - len(out), out))
         count -= len(out)
     order = sorted(weights.items(), key=lambda entry: -entry[1])

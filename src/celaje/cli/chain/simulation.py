@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from celaje.cli.chain.links import Chain, Link
 from celaje.common import errors
-from celaje.common.flow.errors import DeadlineExceeded, FlowTimeout
+from celaje.common.flow.errors import DeadlineExceeded, FlowGaveUp, FlowTimeout
 from celaje.common.flow.run import _delay as delay
 from celaje.common.messaging.errors import MessagingTimeout
 from celaje.common.rest.client import _ERRORS as BY_STATUS
@@ -72,7 +72,7 @@ class Simulation:
         return Played(answered, answer, ends, _named(error), events)
 
     def _answer(self, api: Link, ends: float, error: type[errors.CelajeError] | None) -> tuple[float, str]:
-        status = _status(error)
+        status = _status(_of_ended(error) if error else None)
         if self._chain.operation.receives:
             # The handler goes on receiving; only at its end it finds that the flow has given the row up.
             took = sum(self._slow.get(hop, 0.0) for hop in self._chain.hops)
@@ -111,7 +111,7 @@ class Simulation:
                 if step.kind == "rest" and issubclass(error, errors.Unavailable):
                     tries += 1
                     if tries == _TOLD:
-                        self._tell(now, f"{step.what} is asked again and again until the deadline")
+                        self._tell(now, f"{_asked(step)} is asked again and again until the deadline")
                     now += delay(tries)
                     continue
                 if link.kind == "flow":
@@ -141,9 +141,9 @@ class Simulation:
         if bound.seconds is not None and ends - now > bound.seconds:
             whole, ends = ends, now + bound.seconds
             error = _LEAVES[bound.kind]
-            self._tell(ends, f"{bound.who} stops waiting for {bound.what}", bound)
+            self._tell(ends, f"{bound.who} stops waiting for {_asked(bound)}", bound)
             if bound.kind == "call" and whole < ENDLESS:
-                self._tell(whole, f"{bound.what} ends, after its caller has left")
+                self._tell(whole, f"{_asked(bound)} ends, after its caller has left")
         if quiet:
             del self._events[mark:]
         return ends, error
@@ -159,9 +159,8 @@ class Simulation:
         if api.seconds is not None and ends - now > api.seconds:
             ends, error = now + api.seconds, FlowTimeout
             self._tell(ends, f"the {api.who} answers 503; its flow goes on", api)
-        if error is MessagingTimeout:
-            # The other flow has ended: its back end had the time. Whoever only stops waiting is not told so.
-            return ends, ServiceFailed
+        elif error is not None:
+            error = _of_ended(error)
         return ends, _over_rest(error)
 
     def _tell(self, at: float, words: str, link: Link | None = None) -> None:
@@ -173,6 +172,16 @@ _LEAVES: dict[str, type[errors.CelajeError]] = {
     "rest": errors.Unavailable,
     "driver": errors.DriverError,
 }
+
+
+def _asked(link: Link) -> str:
+    """`calls volume-worker: attach`, as what is waited for."""
+    return link.what.removeprefix("calls ").removeprefix("asks ")
+
+
+def _of_ended(error: type[errors.CelajeError]) -> type[errors.CelajeError]:
+    """What the API that waited for a flow makes of its failure, as `Flows.result` does."""
+    return FlowGaveUp if error.kind == "unavailable" else error
 
 
 def _end(link: Link) -> float:

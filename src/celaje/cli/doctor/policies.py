@@ -1,6 +1,7 @@
 """Checks of the operator's policy files: whether they are where they are looked for, and can be used."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from celaje.cli import anatomy
 from celaje.cli.doctor.examination import ERROR, WARNING, Examination, Finding
@@ -10,8 +11,8 @@ def policies(exam: Examination) -> Iterator[Finding]:
     """Files that are named and not there, and rules that no service can use."""
     from celaje.common.policy import Policy, PolicyError
 
+    yield from _missing(exam)
     for name, conf in exam.confs.items():
-        yield from _missing(name, exam)
         options = conf.oslo_policy
         try:
             Policy(
@@ -29,19 +30,23 @@ def policies(exam: Examination) -> Iterator[Finding]:
             )
 
 
-def _missing(service: str, exam: Examination) -> Iterator[Finding]:
-    conf = exam.confs[service]
-    for key in ("policy_file", "policy_dirs"):
-        value, origin = conf.origin("oslo_policy", key)
-        if origin == "default":
-            continue
-        for one in [value] if isinstance(value, str) else value:
-            path = conf.beside_files(one)
-            if not path.exists():
-                yield Finding(
-                    WARNING,
-                    f"{key} of {service} names {path}, which is not there.",
-                    origin,
-                    "The service's default rules are in force.",
-                    "Write the file, or take the line out.",
-                )
+def _missing(exam: Examination) -> Iterator[Finding]:
+    # A line that all services read is one finding.
+    missing: dict[tuple[str, Path, str], list[str]] = {}
+    for name, conf in exam.confs.items():
+        for key in ("policy_file", "policy_dirs"):
+            value, origin = conf.origin("oslo_policy", key)
+            if origin == "default":
+                continue
+            for one in [value] if isinstance(value, str) else value:
+                path = conf.beside_files(one)
+                if not path.exists():
+                    missing.setdefault((key, path, origin), []).append(name)
+    for (key, path, origin), names in missing.items():
+        yield Finding(
+            WARNING,
+            f"{key} of {', '.join(names)} names {path}, which is not there.",
+            origin,
+            f"The default rules of the service{'s' if len(names) > 1 else ''} are in force.",
+            "Write the file, or take the line out.",
+        )

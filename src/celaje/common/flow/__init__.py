@@ -14,7 +14,7 @@ up where another left it.
 
 from celaje.common.flow.definition import Flow, flow
 from celaje.common.flow.engine import Engine
-from celaje.common.flow.errors import DeadlineExceeded, FlowMismatch, FlowTimeout
+from celaje.common.flow.errors import DeadlineExceeded, FlowGaveUp, FlowMismatch, FlowTimeout
 from celaje.common.flow.flows import Flows
 from celaje.common.flow.run import Run
 from celaje.common.flow.tables import FlowTables, flow_tables
@@ -23,6 +23,7 @@ __all__ = [
     "DeadlineExceeded",
     "Engine",
     "Flow",
+    "FlowGaveUp",
     "FlowMismatch",
     "FlowTables",
     "FlowTimeout",

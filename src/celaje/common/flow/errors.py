@@ -15,6 +15,14 @@ class FlowTimeout(errors.Unavailable):
     text = "The operation {flow} takes longer than {timeout} s; it goes on and will end by {deadline}."
 
 
+class FlowGaveUp(errors.CelajeError):
+    """The flow has failed since somebody did not answer in time, told to who waited for its end. It is no
+    `Unavailable`: who is not there is waited for, so this one was there and had its time, and to ask again
+    would begin the whole operation anew, as often as the asker's own deadline allows."""
+
+    text = "The operation failed, since an answer did not come in time."
+
+
 class FlowMismatch(errors.CelajeError):
     """A journal that does not fit the flow's function: the function was changed without a new version."""
 

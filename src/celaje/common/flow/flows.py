@@ -15,7 +15,7 @@ from celaje.common.context import RequestContext
 from celaje.common.db import Database, DuplicateRow, Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow.definition import UNDO_GRACE, Flow, FlowTable
-from celaje.common.flow.errors import FlowTimeout
+from celaje.common.flow.errors import FlowGaveUp, FlowTimeout
 from celaje.common.flow.statements import Statements
 from celaje.common.flow.tables import FlowTables
 
@@ -271,9 +271,13 @@ class Flows:
 
     def result(self, flow_id: str, timeout: float, checkpoint: str | None = None) -> Any:
         """`wait`, and then the flow's result, or its error raised here; not if it failed behind the
-        checkpoint: what was waited for has come to pass, whoever looks first."""
+        checkpoint: what was waited for has come to pass, whoever looks first. Raises FlowTimeout, which is
+        Unavailable, while the flow goes on; a flow that has ended never is (see FlowGaveUp)."""
         row = self.wait(flow_id, timeout, checkpoint)
         passed = checkpoint is not None and row["checkpoint"] == checkpoint
         if row["error"] is not None and not passed:
-            raise CelajeError.from_dict(row["error"])
+            error = CelajeError.from_dict(row["error"])
+            if error.kind == "unavailable":
+                raise FlowGaveUp(error.message, **error.details) from error
+            raise error
         return row["result"]

@@ -10,7 +10,6 @@ from typing import Any
 from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError, Conflict
-from celaje.common.messaging.errors import MessagingTimeout
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
 from celaje.volume.api import listing, lookup, schemas
@@ -351,9 +350,8 @@ def _drop(tx: Transaction, attachment_id: str) -> None:
 
 
 def _unable(verb: str, error: CelajeError) -> CelajeError:
-    """A wrong connector or a conflict speaks for itself, and so does who is not there: it may be asked again.
-    A back end's failure is the service's, 500; to have had its time and not to be done is one, too."""
-    had_its_time = isinstance(error, MessagingTimeout)
-    if not had_its_time and error.kind in ("invalid", "conflict", "not_found", "unavailable"):
+    """A wrong connector or a conflict speaks for itself, and so does what is not done yet: it may be asked
+    again. A back end's failure is the service's, 500."""
+    if error.kind in ("invalid", "conflict", "not_found", "unavailable"):
         return error
     return errors.AttachmentFailed(verb=verb, cause=error.message)
