@@ -39,6 +39,7 @@ class Run:
         self.request = request
         self._journal = journal
         self._number = 0
+        self._identifiers = 0
         self._undos: list[tuple[int, int, str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         self._undoing = False
         self.ended = False
@@ -173,8 +174,8 @@ class Run:
     def new_uuid(self) -> str:
         """An identifier that is the same whenever this point is reached: steps that create something in
         another service name it by this, so that a repetition finds it."""
-        self._number += 1
-        return str(uuid.uuid5(uuid.UUID(self.id), str(self._number)))
+        self._identifiers += 1
+        return str(uuid.uuid5(uuid.UUID(self.id), str(self._identifiers)))
 
     # What the engine calls when the function has failed.
 
