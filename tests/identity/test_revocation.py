@@ -1,5 +1,7 @@
 """After what a token is refused, at once, in this process, in others, and after a restart."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tests.cloud import LabCloud, until
 from tests.identity.conftest import CHEAP, Identity
@@ -10,6 +12,7 @@ from celaje.common.messaging.bus import connect
 from celaje.common.revocation_feed import IdentityEvents, RevocationFeed
 from celaje.common.revocations import RevocationEvent, Revocations, new_event
 from celaje.common.tokens import Token, TokenInvalid
+from celaje.identity.login import scope
 
 
 @pytest.fixture
@@ -234,3 +237,68 @@ def test_token_of_an_event_must_match_everything():
         else:
             revocations.check(token)
     Revocations([new_event(4.0, user_id="u")]).check(token)
+
+
+class TestChangesDuringALogin:
+    """Whatever a login has read before the change, its token does not outlive it."""
+
+    def usable(self, answer):
+        headers = {"X-Auth-Token": answer.headers["x-subject-token"]}
+        return self.identity.anonymous.get("/v3/auth/projects", headers=headers).status == 200
+
+    @pytest.fixture(autouse=True)
+    def ada(self, identity):
+        self.identity = identity
+        self.user = identity.make_user("ada")["id"]
+        project, reader = identity.find("project", "demo")["id"], identity.find("role", "reader")["id"]
+        self.grant = f"/v3/projects/{project}/users/{self.user}/roles/{reader}"
+        identity.admin.put(self.grant).ok(204)
+        assert self.usable(self.login())
+
+    def login(self):
+        return self.identity.login("ada", "pw", "demo")
+
+    def test_while_the_password_is_hashed(self, monkeypatch):
+        passwords = self.identity.service.passwords
+        verify = passwords.verify
+
+        def slow(*shown):
+            monkeypatch.setattr(passwords, "verify", verify)
+            self.identity.patch(f"/v3/users/{self.user}", {"user": {"enabled": False}}).ok()
+            return verify(*shown)
+
+        monkeypatch.setattr(passwords, "verify", slow)
+        answer = self.login()
+        assert answer.status == 401 or not self.usable(answer)
+
+    def test_while_the_roles_are_read(self, monkeypatch):
+        choose = scope.choose
+
+        def slow(*asked):
+            monkeypatch.setattr(scope, "choose", choose)
+            found = choose(*asked)
+            in_another_thread(lambda: self.identity.admin.delete(self.grant).ok(204))
+            return found
+
+        monkeypatch.setattr(scope, "choose", slow)
+        assert not self.usable(self.login())
+
+    def test_while_the_change_is_committed(self, monkeypatch):
+        revoking, logins = self.identity.service.revoking, []
+        revoke = revoking.revoke
+
+        def slow(*changes):
+            monkeypatch.setattr(revoking, "revoke", revoke)
+            revoke(*changes)
+            in_another_thread(lambda: logins.append(self.login()))
+
+        monkeypatch.setattr(revoking, "revoke", slow)
+        self.identity.admin.delete(self.grant).ok(204)
+        (answer,) = logins
+        assert answer.status == 201 and not self.usable(answer)
+        assert self.login().status == 401
+
+
+def in_another_thread(action):
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(action).result(60)

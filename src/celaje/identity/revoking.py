@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, delete, insert, select
 
 from celaje.common import clock
@@ -60,7 +61,11 @@ class Revoking:
             tx.execute(_INSERT, rows)
         tx.after_commit(lambda: self._tell(events))
 
-    def _tell(self, events: Iterable[RevocationEvent]) -> None:
+    def _tell(self, written: Iterable[RevocationEvent]) -> None:
+        # A login that began before the commit has not seen the change, even if it began after the event was
+        # written. Its id is kept, so that reading the row later does not bring it a second time.
+        now = round(seconds(clock.now()), 6)
+        events = [msgspec.structs.replace(event, issued_before=now) for event in written]
         for event in events:
             self._revocations.add(event)
         try:

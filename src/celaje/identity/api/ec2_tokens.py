@@ -44,6 +44,7 @@ def _token(request: Request, is_right: Callable[[str, Row], bool]) -> tuple[str,
     if not isinstance(shown, dict) or not isinstance(shown.get("access"), str):
         raise LoginFailed("EC2 Signature not supplied")
     service = request.service
+    begun = issue.now()
     row = service.database.read(credentials.find, access_id(shown["access"]))
     if row is None or row["type"] != "ec2":
         raise NotFound("EC2 access key not found.")
@@ -52,7 +53,7 @@ def _token(request: Request, is_right: Callable[[str, Row], bool]) -> tuple[str,
         raise LoginFailed("Invalid EC2 signature.", cause=f"EC2 credential {row['id']}")
     _check_age(shown, service.conf.credential.auth_ttl)
     proof = service.database.read(_proof, row, kept)
-    return issue.issue(service, proof, None, with_catalog=True)
+    return issue.issue(service, proof, None, begun=begun, with_catalog=True)
 
 
 def access_id(access: str) -> str:

@@ -66,9 +66,10 @@ def _token(request: Request, form: dict[str, str]) -> str:
 
 
 def _by_certificate(service: Any, client_id: str, shown: str) -> str:
+    begun = issue.now()
     try:
         proof = certificate.prove(service, client_id, shown)
-        sealed, _ = issue.issue(service, proof, None, with_catalog=False)
+        sealed, _ = issue.issue(service, proof, None, begun=begun, with_catalog=False)
     except Unauthorized as error:
         log.warning("OAuth 2.0 client refused: %s", error.details.get("cause") or error.message)
         raise LoginFailed("Client authentication failed.") from error

@@ -25,24 +25,31 @@ Row = dict[str, Any]
 def login(service: Any, auth: Row, request: Request, *, with_catalog: bool) -> tuple[str, Row]:
     """The sealed token and its view for a request's `auth` object. Raises Unauthorized, Invalid, and
     InsufficientMethods where the user's rules ask for more."""
+    begun = now()
     try:
         proof = methods.prove(service, auth["identity"], request)
         keys = service.tokens.keys
         mfa.add_receipt(keys, proof, request.header("Openstack-Auth-Receipt"))
         mfa.check(keys, proof, frozenset(service.conf.auth.methods), service.conf.receipt.expiration)
-        return issue(service, proof, auth.get("scope"), with_catalog=with_catalog)
+        return issue(service, proof, auth.get("scope"), begun=begun, with_catalog=with_catalog)
     except Unauthorized as error:
         log.warning("login refused: %s", error.details.get("cause") or error.message)
         raise
 
 
-def issue(service: Any, proof: Proof, asked: Any, *, with_catalog: bool) -> tuple[str, Row]:
-    """A token for what was proven, in the scope that is asked for."""
+def now() -> float:
+    return seconds(clock.now())
+
+
+def issue(service: Any, proof: Proof, asked: Any, *, begun: float, with_catalog: bool) -> tuple[str, Row]:
+    """A token for what was proven, in the scope that is asked for. `begun`: before anything of it was read;
+    from then on a change that revokes such tokens revokes this one too, though it may not have been seen."""
     people.check_active(proof.user, service.conf.security_compliance.disable_user_account_days_inactive)
 
     def finish(tx: Transaction) -> tuple[Token, Row, Scope]:
         found = scope.choose(tx, proof, asked, service.inference.get(tx))
-        token = make(proof, found, service.conf.token.expiration, _rules(tx, proof.credential))
+        rules = _rules(tx, proof.credential)
+        token = make(proof, found, begun, service.conf.token.expiration, rules)
         about = About(found.user or proof.user, found.row, proof.credential, found.trust)
         return token, view(service, tx, token, about, with_catalog), found
 
@@ -73,10 +80,13 @@ def _rules(tx: Transaction, credential: Row | None) -> tuple[tuple[str, str, str
 
 
 def make(
-    proof: Proof, found: Scope, lifetime: int, rules: tuple[tuple[str, str, str], ...] | None = None
+    proof: Proof,
+    found: Scope,
+    begun: float,
+    lifetime: int,
+    rules: tuple[tuple[str, str, str], ...] | None = None,
 ) -> Token:
-    now = seconds(clock.now())
-    expires_at = now + lifetime
+    expires_at = begun + lifetime
     if proof.expires_at is not None:
         expires_at = min(expires_at, proof.expires_at)
     row = found.row
@@ -94,7 +104,7 @@ def make(
         project_domain_id=row["domain_id"] if row and found.kind == "project" else None,
         roles=found.roles,
         audit_ids=(_audit_id(), *proof.audit_chain),
-        issued_at=now,
+        issued_at=begun,
         expires_at=expires_at,
         application_credential_id=credential["id"] if credential else None,
         access_rules=rules,
