@@ -80,6 +80,21 @@ def test_the_broker_is_killed_and_comes_back(cluster, under_load, pause):
         cluster.broker = rabbitmq.start(cluster.folder / "rabbitmq", cluster.broker.port)
 
 
+def test_an_api_that_is_started_while_the_broker_is_away_answers(cluster):
+    sdk = cluster.sdk()
+    rabbitmq.kill(cluster.broker)
+    try:
+        cluster.kill("volume-api1")
+        cluster.await_up(cluster.start("volume-api1"))
+        cluster.kill("volume-api2")
+        volume = sdk.block_storage.create_volume(size=1)
+        assert sdk.block_storage.get_volume(volume.id).status == "creating"
+    finally:
+        cluster.broker = rabbitmq.start(cluster.folder / "rabbitmq", cluster.broker.port)
+    sdk.block_storage.wait_for_status(volume, "available", interval=0.1, wait=90)
+    sdk.delete_volume(volume.id, wait=True)
+
+
 def test_the_broker_comes_back_with_nothing(cluster, under_load):
     with under_load("broker killed, its data wiped"):
         rabbitmq.kill(cluster.broker)

@@ -1,5 +1,6 @@
 """After what a token is refused, at once, in this process, in others, and after a restart."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,8 +9,10 @@ from tests.identity.conftest import CHEAP, Identity
 
 from celaje.common import clock
 from celaje.common.clock import VirtualClock
+from celaje.common.errors import ConfigurationError
+from celaje.common.messaging import Client
 from celaje.common.messaging.bus import connect
-from celaje.common.revocation_feed import IdentityEvents, RevocationFeed
+from celaje.common.revocation_feed import IdentityEvents, RevocationFeed, RevocationMessages
 from celaje.common.revocations import RevocationEvent, Revocations, new_event
 from celaje.common.tokens import Token, TokenInvalid
 from celaje.identity.login import scope
@@ -191,6 +194,33 @@ def test_other_processes_hear_of_it(identity, demo):
     late.catch_up()
     with pytest.raises(TokenInvalid):
         by_reading.check(token)
+
+
+def test_a_bus_that_is_away_is_waited_for_behind_the_scenes(monkeypatch):
+    monkeypatch.setattr("celaje.common.revocation_feed._PATIENCE", 0.01)
+    bus, heard, back = connect("inproc://"), Revocations(), threading.Event()
+    listen = bus.listen
+    monkeypatch.setattr(bus, "listen", lambda *how: back.wait(60) and listen(*how))
+    feed = RevocationFeed(bus, heard, name="early")
+    feed.start()
+    assert not bus.has_consumer(RevocationMessages.target("early"))
+    back.set()
+    until(lambda: bus.has_consumer(RevocationMessages.target("early")))
+    event = new_event(1700000000.0, user_id="u")
+    Client(RevocationMessages, bus, {}.__getitem__).revoked(events=[event.to_api()])
+    until(lambda: len(heard) == 1)
+    feed.stop()
+
+
+def test_a_bus_that_refuses_ends_the_start(monkeypatch):
+    bus = connect("inproc://")
+
+    def refuse(*_):
+        raise ConfigurationError("a queue exists with other properties")
+
+    monkeypatch.setattr(bus, "listen", refuse)
+    with pytest.raises(ConfigurationError, match="other properties"):
+        RevocationFeed(bus, Revocations(), name="early").start()
 
 
 def test_events_are_the_same_both_ways():

@@ -6,6 +6,7 @@ services share. A message may be lost: the periodic read of identity's events cl
 
 import datetime
 import logging
+import threading
 from typing import Any
 
 from celaje.common import clock
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 # Seconds until a read that failed is tried again.
 _TRY_AGAIN = 2.0
 _OVERLAP = datetime.timedelta(seconds=120)
+# Seconds for which a process that starts waits for its bus.
+_PATIENCE = 5.0
 
 
 class RevocationMessages(Messages):
@@ -64,6 +67,10 @@ class RevocationFeed:
         self._last: str | None = None
         self._due = clock.monotonic()
         self._server = Server(bus, RevocationMessages.target(name), self, RevocationMessages, threads=1)
+        self._changed = threading.Condition()
+        # Of the ear: it hears, or why it never will.
+        self._listens = False
+        self._refused: CelajeError | None = None
         self._periodic = Periodic("revocations")
         if identity is not None:
             self._poll_interval = poll_interval
@@ -71,9 +78,31 @@ class RevocationFeed:
         self._periodic.every(600.0, self.forget)
 
     def start(self) -> None:
+        """Hear and read from now on. A bus that is away is no reason for an API not to answer: it is waited
+        for behind the scenes, and until then events are read. Raises what the bus says of a wrong
+        configuration."""
         # The ear first: what is revoked between the first read and the listening would be missed for a while.
-        self._server.start()
+        threading.Thread(target=self._listen, name="revocations' ear", daemon=True).start()
+        with self._changed:
+            clock.wait_for(self._changed, lambda: self._listens or self._refused is not None, _PATIENCE)
+            if self._refused is not None:
+                raise self._refused
+            if not self._listens:
+                log.warning("the message bus is away: until it is back revocations are only read")
         self._periodic.start()
+
+    def _listen(self) -> None:
+        refused = None
+        try:
+            self._server.start()
+        except CelajeError as error:
+            refused = error
+            log.error("revocations are only read, not heard: %s", error.message)
+        with self._changed:
+            self._refused, self._listens = refused, refused is None
+            # What was revoked before is read at once, however late this is.
+            self._due = clock.monotonic()
+            self._changed.notify_all()
 
     def stop(self) -> None:
         self._periodic.stop()
