@@ -20,7 +20,7 @@ from tests.image.web_server import REACHABLE
 SERVICES = ("identity", "image", "placement", "network", "volume", "compute")
 
 # What drivers do; their questions (capabilities, lists, states) change nothing.
-_EFFECTS = {
+EFFECTS = {
     "compute": (
         "spawn", "destroy", "power_on", "power_off", "reboot", "pause", "unpause", "suspend", "resume",
         "attach_volume", "detach_volume", "extend_volume", "begin_swap", "swap_is_done", "abandon_swap",
@@ -122,7 +122,7 @@ class Death:
         service.flows.nudge = watched
 
     def _watch_driver(self, name: str, driver: Any) -> None:
-        for effect in _EFFECTS[name]:
+        for effect in EFFECTS[name]:
             setattr(driver, effect, self._watched(f"{name} driver: {effect}", getattr(driver, effect)))
 
     def _watched(self, what: str, effect: Any) -> Any:
@@ -213,16 +213,8 @@ class Lives:
     def act(self, death: Death, operation: Any) -> "Outcome":
         """Do the operation in a thread of its own (its caller may never get an answer), until the cloud has
         died of it or all is quiet again."""
-        outcome = Outcome()
-
-        def ask() -> None:
-            try:
-                outcome.answer = operation()
-            except (Killed, Exception) as error:
-                outcome.error = error
-
-        asker = threading.Thread(target=ask, name="asker")
-        asker.start()
+        outcome = self.begin(operation)
+        asker = outcome.thread
         end = time.monotonic() + 30
         while not death.came.is_set():
             assert time.monotonic() < end, f"neither death nor quiet: {self._left()}"
@@ -232,6 +224,19 @@ class Lives:
         until(lambda: death.came.is_set() or self._idle(), 10, "engines idle")
         asker.join(30)
         assert not asker.is_alive(), "the operation's caller waits for ever"
+        return outcome
+
+    def begin(self, operation: Any) -> "Outcome":
+        """Do the operation in a thread of its own."""
+
+        def ask() -> None:
+            try:
+                outcome.answer = operation()
+            except (Killed, Exception) as error:
+                outcome.error = error
+
+        outcome = Outcome(threading.Thread(target=ask, name="asker"))
+        outcome.thread.start()
         return outcome
 
     def _idle(self) -> bool:
@@ -251,6 +256,9 @@ class Outcome:
 
     answer: Any = None
     error: BaseException | None = None
+
+    def __init__(self, thread: threading.Thread):
+        self.thread = thread
 
     @property
     def promised(self) -> bool:
