@@ -124,7 +124,7 @@ def journals_of(state: Path) -> Journals:
     return Journals({name: Database(url, service=name, max_overflow=2) for name, url in urls.items() if url})
 
 
-def until(condition: Any, seconds: float = 30.0, what: str = "") -> Any:
+def until(condition: Any, seconds: float = 30.0, what: str = "", every: float = 0.005) -> Any:
     """Poll until `condition()` is true and return its value; fail after `seconds`."""
     end = time.monotonic() + seconds
     while True:
@@ -132,4 +132,4 @@ def until(condition: Any, seconds: float = 30.0, what: str = "") -> Any:
         if value:
             return value
         assert time.monotonic() < end, f"it did not come to pass within {seconds} s {what}"
-        time.sleep(0.005)
+        time.sleep(every)

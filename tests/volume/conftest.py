@@ -266,3 +266,19 @@ def gone(lab):
         _until(lambda: admin.get(f"/volumes/{volume_id}").status == 404)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """A cloud with QEMU guests, for all tests that need one: it takes its time."""
+    from tests.volume.guests import World
+
+    made = World(tmp_path_factory.mktemp("world") / "state")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def servers(world):
+    """Two guests, which stay."""
+    return world.servers("one", "two")

@@ -5,8 +5,7 @@ import json
 import os
 
 import pytest
-from tests.cloud import until
-from tests.volume.test_with_guests import OCTETS, World
+from tests.volume.guests import OCTETS, World, until
 
 pytestmark = [
     pytest.mark.ceph,
@@ -48,7 +47,7 @@ def world(ceph, pools, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def servers(world):
-    return world.server("one"), world.server("two")
+    return world.servers("one", "two")
 
 
 def test_data_survives_whatever_is_done_with_its_volume(world, servers):
