@@ -9,7 +9,7 @@ import pytest
 from tests.cloud import until
 from tests.crash.lives import Lives
 from tests.crash.soundness import assert_sound
-from tests.crash.story import Story
+from tests.crash.story import CINDER, NOVA, Story
 from tests.crash.table import OPERATIONS
 from tests.crash.worker_faults import DeadWorker, LostAnswer, WorkerFault
 
@@ -81,3 +81,40 @@ def tidy(story, operation, made):
         operation.tidy(story, made)
     story.clear()
     assert_sound(story.lives.cloud)
+
+
+def test_a_volume_is_taken_from_a_dead_host_and_given_to_another(story):
+    """os-force_detach closes what the dead host had open; coming back to life it takes nothing away again."""
+    made = story.attached_pair()
+    server, volume = made["server"], made["volume"]
+    fault = DeadWorker(story.lives.cloud)
+    fault.strike("compute")
+    assert story.connections(volume)
+    story.act_on_volume(volume, "os-force_detach", {}).ok(202)
+    until(lambda: story.show_volume(volume)["status"] == "available")
+    assert story.connections(volume) == []
+    elsewhere = {
+        "volume_uuid": volume,
+        "instance_uuid": "11111111-2222-4333-8444-555555555555",
+        "connector": {"host": "elsewhere"},
+    }
+    taken = story.volume.post("/v3/attachments", {"attachment": elsewhere}, headers=CINDER).ok(200)
+    path = f"/v3/attachments/{taken['attachment']['id']}"
+    story.volume.post(f"{path}/action", {"os-complete": {}}, headers=CINDER).ok(204)
+    fault.revive()
+    fault.end()
+    story.quiet()
+    # The server still lists it, and lets go of it on request.
+    story.detach(server, volume).ok(202)
+    story.quiet()
+    shown = story.show_volume(volume)
+    assert [one["server_id"] for one in shown["attachments"]] == [elsewhere["instance_uuid"]]
+    assert shown["status"] == "in-use" and story.connections(volume) == ["elsewhere"]
+    listed = story.compute.get(f"/v2.1/servers/{server}/os-volume_attachments", headers=NOVA).ok()
+    assert listed["volumeAttachments"] == []
+    guest = story.lives.cloud.running["compute"].compute_worker.driver.state.servers[server]
+    assert volume not in guest["volumes"]
+    story.volume.delete(path, headers=CINDER).ok(200)
+    story.quiet()
+    assert_sound(story.lives.cloud)
+    story.clear()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.volume.guests import CINDER, LUKS_HEADER, PLAIN, until
+from tests.volume.guests import CINDER, LUKS_HEADER, NOVA, PLAIN, until
 
 pytestmark = [pytest.mark.guest, pytest.mark.data, pytest.mark.timeout(900), pytest.mark.xdist_group("guest")]
 
@@ -184,3 +184,37 @@ def test_an_encrypted_volume_is_noise_to_all_but_its_guests(world, servers, back
         for table in service.metadata.sorted_tables:
             rows = service.database.read(lambda tx, table=table: tx.execute(table.select()).fetchall())
             assert opened_with not in json.dumps([str(row) for row in rows]), (name, table.name)
+
+
+@pytest.mark.parametrize("backend", ["near", "far", "over"])
+def test_a_volume_that_was_taken_from_a_running_guest_is_no_longer_its(world, servers, backend):
+    """os-force_detach of a host that is said to be dead, and whose guest writes on. The last one: guest one's
+    writes wait for a back end that does not answer it any more."""
+    one, two = servers
+    volume_id = world.new_volume(volume_type=backend)
+    disk = world.attach(one, volume_id)
+    written = world.shell(one).fill(disk)
+    world.action(volume_id, "os-force_detach", {})
+    world.settled("volumes", volume_id)
+    if backend == "near":
+        # A path is no session that could be ended: QEMU's lock on the file holds, and nobody else opens it.
+        asked = {"volumeAttachment": {"volumeId": volume_id}}
+        world.compute.post(f"/v2.1/servers/{two}/os-volume_attachments", asked, headers=NOVA).ok(200)
+        listed = f"/v2.1/servers/{two}/os-volume_attachments"
+        until(lambda: not world.compute.get(listed, headers=NOVA).ok()["volumeAttachments"], 120, "refused")
+        world.settled("volumes", volume_id)
+        assert world.shell(one).digest(disk) == written
+        # The server that has it lets go, as its user asks; now another one may.
+        world.detach(one, volume_id)
+        disk = world.attach(two, volume_id)
+        assert world.shell(two).digest(disk) == written
+        world.detach(two, volume_id)
+        return
+    other = world.attach(two, volume_id)
+    taken = world.shell(two).fill(other)
+    world.shell(one).run(f"(dd if=/run/stream of={disk} bs=1M conv=fsync > /dev/null 2>&1) &")
+    assert world.shell(two).digest(other) == taken
+    world.detach(two, volume_id)
+    other = world.attach(two, volume_id)
+    assert world.shell(two).digest(other) == taken
+    world.detach(two, volume_id)

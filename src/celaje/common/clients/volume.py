@@ -1,5 +1,6 @@
 """The volume service's public API, as the other services' flows and handlers use it."""
 
+import contextlib
 from typing import Any
 
 from celaje.common import clock, context
@@ -116,12 +117,13 @@ class VolumeClient(RestClient):
         self.request("POST", f"/v3/attachments/{part(attachment_id)}/action", body={"os-complete": {}})
 
     @operation
-    def delete_attachment(self, attachment_id: str) -> None:
-        """An attachment that is gone is no error."""
+    def delete_attachment(self, attachment_id: str) -> bool:
+        """Whether it was there; one that is gone is no error."""
         try:
             self.request("DELETE", f"/v3/attachments/{part(attachment_id)}")
         except NotFound:
-            return
+            return False
+        return True
 
     @operation
     def delete_attachments_of(self, volume_id: str, server_id: str) -> None:
@@ -130,17 +132,29 @@ class VolumeClient(RestClient):
             self.delete_attachment(attachment["id"])
 
     @operation
-    def begin_detaching(self, volume_id: str) -> None:
-        """in-use -> detaching, so that nobody else begins; again is no error."""
+    def begin_detaching(self, volume_id: str, attachment_id: str | None = None) -> None:
+        """in-use -> detaching, so that nobody else begins; again is no error. Nor is an attachment that is
+        gone, by os-force_detach: then there is nothing to begin."""
         try:
             self._action(volume_id, {"os-begin_detaching": None})
-        except Conflict:
+        except (Conflict, Invalid, NotFound):
+            if attachment_id is not None and not self._has_attachment(attachment_id):
+                return
             if self.volume(volume_id)["status"] != "detaching":
                 raise
 
+    def _has_attachment(self, attachment_id: str) -> bool:
+        try:
+            self.request("GET", f"/v3/attachments/{part(attachment_id)}")
+        except NotFound:
+            return False
+        return True
+
     @operation
     def roll_detaching(self, volume_id: str) -> None:
-        self._action(volume_id, {"os-roll_detaching": None})
+        """What its attachments say is its state again; a volume that is gone is no error."""
+        with contextlib.suppress(NotFound):
+            self._action(volume_id, {"os-roll_detaching": None})
 
     @operation
     def size_to_reach(self, volume_id: str) -> int:

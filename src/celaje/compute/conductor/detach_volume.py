@@ -21,10 +21,12 @@ def _failed(tx: Transaction, flow: Body, error: CelajeError) -> None:
 def detach_volume(run: Run, server: Body, worker: str | None, device: Body) -> None:
     volumes = run.conductor.clients.volume
     run.undo(volumes.roll_detaching, device["volume_id"])
-    run.step(volumes.begin_detaching, device["volume_id"])
+    run.step(volumes.begin_detaching, device["volume_id"], device["attachment_id"])
     run.checkpoint("detaching")
     if worker:
         there = run.conductor.worker.to(worker)
         run.step(there.detach_volume, server=server, block_device=device)
-    run.step(volumes.delete_attachment, device["attachment_id"])
+    if not run.step(volumes.delete_attachment, device["attachment_id"]):
+        # Taken from us (os-force_detach), and perhaps attached to another server since: that goes on.
+        run.step(volumes.roll_detaching, device["volume_id"])
     run.done(servers.remove_device, device["id"])
