@@ -13,7 +13,7 @@ def write(folder, name, text):
 
 def test_a_name_is_a_part_or_all_parts_of_a_service():
     assert named_parts(["volume.worker", "volume.api"]) == {"volume": ("api", "worker")}
-    assert named_parts(["volume"]) == {"volume": ("api", "conductor", "scheduler", "worker")}
+    assert named_parts(["volume"]) == {"volume": ("api", "conductor", "scheduler", "worker", "backup")}
     assert named_parts(["compute.worker", "identity"]) == {"identity": ("api",), "compute": ("worker",)}
 
 

@@ -56,6 +56,7 @@ class _Reader:
         self._tables = {
             "scheduler": [table for table in own if "Scheduler" in table.__name__],
             "worker": [table for table in own if "Worker" in table.__name__],
+            "backup": [table for table in own if "Backup" in table.__name__],
         }
         self._depth = 0
 

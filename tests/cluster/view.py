@@ -79,9 +79,8 @@ class View:
         self.running["network"].worker = SimpleNamespace(driver=_Ports(ports))
         backend = _Backend(FakeBackendState(folder / "backend.json"))
         backups = SimpleNamespace(store=SimpleNamespace(_folder=folder / "backups"))
-        self.running["volume"].workers = {
-            "shared": SimpleNamespace(host="storage@shared", driver=backend, _archive=backups)
-        }
+        self.running["volume"].workers = {"shared": SimpleNamespace(host="storage@shared", driver=backend)}
+        self.running["volume"].backup_worker = SimpleNamespace(archive=backups)
         stores = {"file": FileStore(folder / "images", name="file")}
         self.running["image"].conductor = SimpleNamespace(stores=stores)
 

@@ -85,7 +85,7 @@ class Death:
         self._watch_driver("network", cloud.running["network"].worker.driver)
         for worker in cloud.running["volume"].workers.values():
             self._watch_driver("volume", worker.driver)
-            self._watch_driver("backups", worker._archive.store)
+        self._watch_driver("backups", cloud.running["volume"].backup_worker.archive.store)
         for store in cloud.running["image"].conductor.stores.values():
             self._watch_driver("image", store)
 

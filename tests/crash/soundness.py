@@ -283,9 +283,9 @@ class Look:
                 self._wrong(f"image {row['id']} has the name of a digest and no digest")
 
     def _backups_where_they_are_kept(self) -> None:
-        worker = next(iter(self.cloud.running["volume"].workers.values()))
-        kept = {path.parent.name for path in worker._archive.store._folder.rglob("*.json")}
-        there = {path.parent.name for path in worker._archive.store._folder.rglob("data-*")} | kept
+        folder = self.cloud.running["volume"].backup_worker.archive.store._folder
+        kept = {path.parent.name for path in folder.rglob("*.json")}
+        there = {path.parent.name for path in folder.rglob("data-*")} | kept
         there, kept = there - (self.strays - set(self.backups)), kept - (self.strays - set(self.backups))
         available = {uuid for uuid, row in self.backups.items() if row["status"] == "available"}
         self._same("backups where they are kept, available ones", kept, available)

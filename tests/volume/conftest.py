@@ -139,12 +139,14 @@ class Lab:
         self.tokens = Tokens(keys)
         self.bus = connect("inproc://")
 
-    def start(self, parts=("api", "conductor", "scheduler", "worker"), **overrides) -> VolumeService:
+    def start(
+        self, parts=("api", "conductor", "scheduler", "worker", "backup"), **overrides
+    ) -> VolumeService:
         self.service = self.make(parts, **overrides)
         self.service.start()
         return self.service
 
-    def make(self, parts=("api", "conductor", "scheduler", "worker"), **overrides) -> VolumeService:
+    def make(self, parts=("api", "conductor", "scheduler", "worker", "backup"), **overrides) -> VolumeService:
         values = {
             (None, "enabled_backends"): ["fast"],
             (None, "host"): "node",

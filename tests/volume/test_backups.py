@@ -290,7 +290,7 @@ def test_failures_leave_defined_states(lab, volumes, settled, backup_of, until):
     say(lab, volume_id, "good")
     backup = backup_of(volume_id)
     say(lab, volume_id, "present")
-    lab.driver().state.add_rules([{"operation": "open_content", "error": "broken"}])
+    lab.driver().state.add_rules([{"operation": "initialize_connection", "error": "broken"}])
     failed = volumes.post("/backups", {"backup": {"volume_id": volume_id}}).body["backup"]["id"]
     assert "broken" in wait(volumes, failed, until, "error")["fail_reason"]
     settled(volume_id)

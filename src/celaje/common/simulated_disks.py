@@ -1,7 +1,7 @@
-"""Where simulated hypervisors of this process find what simulated back ends keep.
+"""Where simulated hypervisors and the backup worker of this process find what simulated back ends keep.
 
-A back end's state offers itself under its name, which its connections tell; a hypervisor that swaps one
-volume for another copies from disk to disk, as a real one would over its connections.
+A back end's state offers itself under its name, which its connections tell; who swaps one volume for another,
+or saves one, copies from disk to disk, as is really done over connections.
 """
 
 import threading
@@ -28,10 +28,17 @@ def offer(name: str, disks: Disks) -> None:
         _offered[name] = disks
 
 
+def read(connection: Mapping[str, Any]) -> str:
+    return _find(connection).content_of(connection["disk"])
+
+
+def write(connection: Mapping[str, Any], content: str) -> None:
+    _find(connection).write(connection["disk"], content)
+
+
 def copy(source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
     """From one connection's disk to another's, each {"back_end", "disk"}."""
-    there, here = _find(source), _find(target)
-    here.write(target["disk"], there.content_of(source["disk"]))
+    write(target, read(source))
 
 
 def _find(connection: Mapping[str, Any]) -> Disks:

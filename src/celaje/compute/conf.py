@@ -48,7 +48,8 @@ OPTIONS = {
             "allow_direct_volume_swap",
             default=False,
             help="Let users whom the policy allows it (os-volumes-attachments:swap) put another volume in "
-            "the place of an attached one, as Nova did until 2025. Else the volume service alone may.",
+            "the place of an attached one (with QEMU: one of the same size), as Nova did until 2025. Else "
+            "the volume service alone may.",
         ),
         cfg.IntOpt("shutdown_timeout", default=60, min=0, help="Seconds a guest has to shut down by itself."),
         cfg.IntOpt("sync_power_state_interval", default=10, min=1, help="Seconds between looks at guests."),

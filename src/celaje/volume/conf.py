@@ -140,6 +140,22 @@ OPTIONS: Options = {
             default="zlib",
             help="How backups are compressed: zlib (gzip), bz2 (bzip2), none (off, no).",
         ),
+        cfg.StrOpt(
+            "backup_scratch_path",
+            help="Folder in which the backup worker unpacks what it reads from and writes to volumes, unless "
+            "they are raw files of its own host. Default: backup-scratch in the service's state.",
+        ),
+        cfg.StrOpt(
+            "backup_ceph_conf",
+            default="",
+            help="ceph.conf of the backup worker's host, for volumes of rbd back ends; default: "
+            "/etc/ceph/<cluster name>.conf.",
+        ),
+        cfg.BoolOpt(
+            "backup_use_same_host",
+            default=False,
+            help="A backup is restored and deleted by the backup worker that made it, by no other.",
+        ),
         cfg.IntOpt(
             "backup_worker_timeout",
             default=86400,

@@ -47,6 +47,18 @@ class ServiceNotFound(errors.NotFound):
     text = "Service {service} could not be found on host {host}."
 
 
+class NoBackupService(errors.Unavailable):
+    """No cinder-backup is up where one is needed: told to who asks for a backup (503)."""
+
+    text = "Service cinder-backup could not be found."
+
+
+class BackupServiceNotFound(errors.NotFound):
+    """The same, told to who asks for something of a backup that there is (404)."""
+
+    text = "Service cinder-backup could not be found."
+
+
 class QosSpecsNotFound(errors.NotFound):
     text = "No such QoS spec {specs_id}."
 

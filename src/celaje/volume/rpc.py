@@ -133,25 +133,32 @@ class VolumeWorkerMessages(LogMessages):
     def terminate_connection(self, volume: Row, connector: Row | None) -> None:
         """None: from all hosts."""
 
+    @fanout(may_be_lost=True)
+    def report_capabilities(self) -> None:
+        """A scheduler that has just started asks all workers for their reports."""
+
+
+class VolumeBackupMessages(LogMessages):
+    """Steps of a backup worker, which may be on any host. `connection` is what the volume's worker answered
+    for that host, `size` the volume's in GiB."""
+
+    topic = "volume-backup"
+
     @call(timeout="backup_worker_timeout")
-    def create_backup(self, volume: Row, snapshot: Row | None, backup: Row, parent: Row | None) -> Row:
-        """The volume's data, or its snapshot's, to where backups are kept: {"object_count"}. `parent`: the
-        backup that this one adds to."""
+    def create_backup(self, connection: Row, size: int, backup: Row, parent: Row | None) -> Row:
+        """The volume's data to where backups are kept: {"object_count"}. `parent`: the backup that this one
+        adds to. Raises BackupUnwanted when it is deleted meanwhile."""
         raise NotImplementedError
 
     @call(timeout="backup_worker_timeout")
-    def restore_backup(self, volume: Row, backup: Row) -> None:
-        """The backup's data into a volume that nobody has open; all or nothing."""
+    def restore_backup(self, connection: Row, size: int, backup: Row) -> None:
+        """The backup's data into a volume that nobody has open."""
 
     @call(timeout="backup_worker_timeout")
     def delete_backup(self, backup: Row) -> None:
-        """Nothing happens when it is gone."""
+        """Nothing happens when it is gone; who is just making it stops."""
 
     @call(timeout="rpc_response_timeout")
     def look_at_backup(self, backup: Row) -> Row:
         """Whether its data is where backups are kept: {"size" in GiB, "object_count"}. Raises BackupLost."""
         raise NotImplementedError
-
-    @fanout(may_be_lost=True)
-    def report_capabilities(self) -> None:
-        """A scheduler that has just started asks all workers for their reports."""

@@ -1,10 +1,10 @@
 """The volume service in a process: which parts it has, and how they are put together."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from celaje.common.image_cache import ImageCache
 from celaje.common.messaging.notifications import Notifier
@@ -13,14 +13,21 @@ from celaje.common.shared_fences import fences
 from celaje.common.wsgi import Api
 from celaje.volume import backends, backups
 from celaje.volume.api import build_api, resource_filters
+from celaje.volume.backup_worker import BackupWorker
 from celaje.volume.conductor import FLOWS, VolumeConductor
 from celaje.volume.conductor.notifications import VolumeNotifications
+from celaje.volume.connections import Connections
 from celaje.volume.db import seeds
 from celaje.volume.db.tables import FLOWS as FLOW_TABLES
 from celaje.volume.db.tables import METADATA, SERVICES
 from celaje.volume.keys import KeyManager, open_key_manager
 from celaje.volume.quota import Quotas
-from celaje.volume.rpc import VolumeConductorMessages, VolumeSchedulerMessages, VolumeWorkerMessages
+from celaje.volume.rpc import (
+    VolumeBackupMessages,
+    VolumeConductorMessages,
+    VolumeSchedulerMessages,
+    VolumeWorkerMessages,
+)
 from celaje.volume.scheduler.scheduler import Scheduler
 from celaje.volume.usage import Changes
 from celaje.volume.worker import Worker
@@ -40,9 +47,11 @@ class VolumeService(Service):
     services_table = SERVICES
     conductor_messages = VolumeConductorMessages
     conductor_binary = "cinder-conductor"
+    further_parts: ClassVar[Mapping[str, str]] = {"backup": "start_backup"}
 
     def __init__(self, *args: Any, **kwargs: Any):
         self.workers: dict[str, Worker] = {}
+        self.backup_worker: BackupWorker | None = None
         self._images: ImageCache | None = None
         super().__init__(*args, **kwargs)
 
@@ -59,6 +68,7 @@ class VolumeService(Service):
         self.scheduler = self.client(VolumeSchedulerMessages)
         # Of a back end `name@backend`: what the API asks a worker directly.
         self.workers_of = self.client(VolumeWorkerMessages).to
+        self.backup_workers = self.client(VolumeBackupMessages)
         return build_api(self)
 
     def build_conductor(self) -> VolumeConductor:
@@ -71,6 +81,7 @@ class VolumeService(Service):
             clients=self.ground.clients,
             scheduler=self.client(VolumeSchedulerMessages),
             worker=self.client(VolumeWorkerMessages),
+            backup=self.client(VolumeBackupMessages),
             keys=self.keys,
         )
 
@@ -118,7 +129,6 @@ class VolumeService(Service):
             send_image=self._send_image,
             send_report=self.client(VolumeSchedulerMessages).update_capabilities,
             fences=fences(self.conf.coordination.backend_url, host),
-            archive=backups.open_archive(self.conf, self.ground.state),
         )
         self.workers[section] = worker
         self.serve(VolumeWorkerMessages, worker, server=host)
@@ -134,6 +144,23 @@ class VolumeService(Service):
         worker.report_capabilities()
         self.periodic.every(self.conf.service.report_interval, worker.report_capabilities)
         log.info("%s", driver.explain())
+
+    def start_backup(self) -> None:
+        """The backup worker: none of its steps needs the back end's worker on this host."""
+        scratch = self.conf.backup_scratch_path or str(self.ground.state / "backup-scratch")
+        self.backup_worker = BackupWorker(
+            backups.open_archive(self.conf, self.ground.state),
+            Connections(
+                Path(scratch).absolute(),
+                timeout=self.conf.backup_worker_timeout,
+                ceph_conf=self.conf.backup_ceph_conf,
+            ),
+            fences(self.conf.coordination.backend_url, "backups"),
+        )
+        self.serve(VolumeBackupMessages, self.backup_worker)
+        self.report_as(
+            "cinder-backup", VolumeBackupMessages, availability_zone=self.conf.storage_availability_zone
+        )
 
     def _fetch_image(self, image_id: str) -> dict[str, Any]:
         """An image's local file, as drivers want it. The request's user may see it, which the API has

@@ -63,7 +63,7 @@ VOLUME_STATES = [
     State("maintenance", "set by an operator"),
     Passing("backing-up", "is copied", BACKUP, "backup_create_deadline", ("available", "in-use")),
     Passing("restoring-backup", "", RESTORE, "backup_restore_deadline", "error_restoring"),
-    State("error_restoring", "its content is as it was before"),
+    State("error_restoring", "its content is its own, or part of it the backup's"),
     State("awaiting-transfer", "offered to another project"),
 ]
 

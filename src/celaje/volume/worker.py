@@ -13,9 +13,7 @@ from celaje.common.errors import NotImplementedHere
 from celaje.common.fences import Fences
 from celaje.common.service.log_levels import LogLevels
 from celaje.common.trail import watched
-from celaje.volume.backups.archive import Archive
-from celaje.volume.backups.store import BackupLost
-from celaje.volume.drivers.base import GIB, VolumeDriver
+from celaje.volume.drivers.base import VolumeDriver
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +25,7 @@ class Worker(LogLevels):
     gives the image's local file as drivers want it: {"id", "disk_format", "path"}; `find_image(image_id)`
     only where it lies: {"id", "disk_format", "locations"}; `send_image(image, write)`
     has `write(path)` make a file and sends it to the image {"id", "disk_format"}. `send_report(host, zone,
-    capabilities)` tells the schedulers. `fences`: those that it shares with the back end's other workers.
-    `archive`: where its backups go."""
+    capabilities)` tells the schedulers. `fences`: those that it shares with the back end's other workers."""
 
     def __init__(
         self,
@@ -41,7 +38,6 @@ class Worker(LogLevels):
         find_image: Callable[[str], Row],
         send_image: Callable[[Row, Callable[[str], None]], None],
         send_report: Callable[..., None],
-        archive: Archive,
         fences: Fences | None = None,
     ):
         self.driver = driver
@@ -55,7 +51,6 @@ class Worker(LogLevels):
         self._send_image = send_image
         self._send_report = send_report
         self._fences = fences or Fences()
-        self._archive = archive
 
     def create_volume(self, volume: Row) -> Row:
         with self._fences.step(volume["id"]):
@@ -148,37 +143,6 @@ class Worker(LogLevels):
     def terminate_connection(self, volume: Row, connector: Row | None) -> None:
         with self._fences.step(volume["id"]):
             self._driver.terminate_connection(volume, connector)
-
-    def create_backup(self, volume: Row, snapshot: Row | None, backup: Row, parent: Row | None) -> Row:
-        with ExitStack() as stack:
-            stack.enter_context(self._fences.step(backup["id"]))
-            # The volume itself is held only until its content stands still.
-            with self._fences.step(volume["id"]):
-                content = stack.enter_context(self._driver.open_content(volume, snapshot))
-            manifest = self._archive.write(
-                backup["location"],
-                backup["id"],
-                volume["id"],
-                content,
-                parent["location"] if parent else None,
-            )
-        return {"object_count": len(manifest.objects) + 2}
-
-    def restore_backup(self, volume: Row, backup: Row) -> None:
-        with self._fences.step(volume["id"]):
-            self._driver.replace_content(
-                volume, lambda target: self._archive.restore(backup["location"], target)
-            )
-
-    def delete_backup(self, backup: Row) -> None:
-        with self._fences.step(backup["id"]):
-            self._archive.store.remove(backup["location"])
-
-    def look_at_backup(self, backup: Row) -> Row:
-        manifest = self._archive.manifest(backup["location"])
-        if manifest.volume_id != backup["volume_id"]:
-            raise BackupLost(name=backup["location"], reason="it is another volume's")
-        return {"size": -(-manifest.size // GIB), "object_count": len(manifest.objects) + 2}
 
     def _with_key(self, source: Row) -> Row:
         """A volume to be encrypted, or an encrypted image, with what opens it, which no message told us."""

@@ -53,11 +53,13 @@ class Service:
     services_table: ClassVar[Any] = None
     conductor_messages: ClassVar[type[ConductorMessages] | None] = None
     conductor_binary: ClassVar[str] = ""
+    # Parts beside those that every service has: the name, and the method that starts it.
+    further_parts: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, ground: Ground, parts: Collection[str] = PARTS):
+    def __init__(self, ground: Ground, parts: Collection[str] | None = None):
         self.ground = ground
         self.conf = ground.conf
-        self.parts = frozenset(parts)
+        self.parts = frozenset(self.all_parts() if parts is None else parts)
         self.boot = clock.new_uuid()
         self.periodic = Periodic(self.service_type)
         self.api: Api | None = None
@@ -91,7 +93,7 @@ class Service:
             "scheduler": cls.start_scheduler is not Service.start_scheduler,
             "worker": cls.start_workers is not Service.start_workers,
         }
-        return tuple(part for part in PARTS if has[part])
+        return (*(part for part in PARTS if has[part]), *cls.further_parts)
 
     # What a service builds.
 
@@ -240,6 +242,9 @@ class Service:
             self.start_scheduler()
         if "worker" in self.parts:
             self.start_workers()
+        for part, starts in self.further_parts.items():
+            if part in self.parts:
+                getattr(self, starts)()
         if self.api is not None:
             self.periodic.every(POLICY_EVERY, self.api.policy.refresh)
         self.periodic.start()

@@ -256,9 +256,9 @@ class ComputeDriver(ABC):
     def begin_swap(
         self, server: Server, old: ConnectionInfo, new: ConnectionInfo, volume: str | None = None
     ) -> None:
-        """Open the volume `new`, at least as large, and begin to bring the data of the plugged volume `old`
-        to it, while the guest goes on. `volume`: the id that the server knows it by afterwards, its own
-        unless given. Begun already, or done: nothing."""
+        """Open the volume `new`, as large, and begin to bring the data of the plugged volume `old` to it,
+        while the guest goes on. `volume`: the id that the server knows it by afterwards, its own unless
+        given. Begun already, or done: nothing."""
         raise NotImplementedHere(f"The driver {self.name} cannot swap an attached volume.")
 
     def swap_is_done(self, server: Server, old: ConnectionInfo, new: ConnectionInfo) -> bool:

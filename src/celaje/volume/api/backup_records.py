@@ -14,8 +14,8 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request
 from celaje.volume import errors
+from celaje.volume.api import backup_hosts, schemas
 from celaje.volume.api import backups as api
-from celaje.volume.api import schemas
 from celaje.volume.db import backups
 
 Row = dict[str, Any]
@@ -98,7 +98,7 @@ def import_(request: Request) -> Row:
             "snapshot_id": None,
             "status": "creating",
             "fail_reason": None,
-            "host": _somebody(request, tx),
+            "host": backup_hosts.for_new(request, tx, None),
             "data_timestamp": now,
             "created_at": now,
         }
@@ -122,12 +122,3 @@ def _read(given: Row) -> Row:
     if wrong is not None:
         raise errors.InvalidInput(reason=f"Can't parse backup record: {wrong.message[:200]}")
     return dict(record)
-
-
-def _somebody(request: Request, tx: Transaction) -> str:
-    """A worker that is up: each of them reaches the backups."""
-    records = request.service.records
-    for row in records.list(tx, binary="cinder-volume"):
-        if records.is_up(row) and not row["disabled"]:
-            return str(row["host"])
-    raise errors.ServiceNotFound(service="cinder-volume", host="any")

@@ -6,12 +6,11 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.wsgi import Request, Response
 from celaje.volume import errors
-from celaje.volume.api import links, listing, lookup, schemas, status_reset
+from celaje.volume.api import backup_hosts, links, listing, lookup, schemas, status_reset
 from celaje.volume.api.volume_creation import new_volume
 from celaje.volume.api.volume_view import moment
 from celaje.volume.backups.archive import prefix_of
 from celaje.volume.db import backups, encryptions, snapshots, volumes
-from celaje.volume.db.backends import host_of
 from celaje.volume.db.tables import BACKUPS, SNAPSHOTS, VOLUMES
 from celaje.volume.states import BACKUPS as STATES
 from celaje.volume.states import SNAPSHOTS as SNAPSHOT_STATES
@@ -162,6 +161,7 @@ def create(request: Request) -> Row:
             raise errors.InvalidVolume(reason=f"Volume {volume['id']} lies on no back end.")
         size = snapshot["volume_size"] if snapshot else volume["size"]
         request.service.quotas.check_backup(tx, request.context.project_id, size)
+        zone = asked.get("availability_zone") or volume["availability_zone"]
         now = clock.now()
         data_of = snapshot["created_at"] if snapshot else now
         parent = (
@@ -182,8 +182,8 @@ def create(request: Request) -> Row:
             "status": "creating",
             "fail_reason": None,
             "container": asked.get("container") or DEFAULT_CONTAINER,
-            "availability_zone": asked.get("availability_zone") or volume["availability_zone"],
-            "host": host_of(volume["host"]),
+            "availability_zone": zone,
+            "host": backup_hosts.for_new(request, tx, zone, volume),
             "volume_kept": backups.kept_of(volume),
             "object_count": 0,
             "metadata": asked.get("metadata") or {},
@@ -295,7 +295,8 @@ def _delete(request: Request, backup_id: str, *, force: bool) -> Response:
     def unit(tx: Transaction) -> None:
         row = find(request, tx, backup_id)
         sources = STATES.sources("deleting")
-        if row["flow_id"] is not None or (row["status"] not in sources and not force):
+        being_made = force and row["status"] == "creating"
+        if (row["flow_id"] is not None and not being_made) or (row["status"] not in sources and not force):
             raise errors.InvalidBackup(reason="Backup status must be available or error")
         if backups.with_dependents(tx, [backup_id]):
             raise errors.InvalidBackup(reason="Incremental backups exist for this backup.")
@@ -306,10 +307,10 @@ def _delete(request: Request, backup_id: str, *, force: bool) -> Response:
             tx,
             "backup.delete",
             resource=("backup", backup_id),
-            arguments={"backup": backups.for_worker(row)},
+            arguments={"backup": _here(request, tx, row)},
             project_id=row["project_id"],
         )
-        if row["status"] not in sources:  # an operator set it, and nothing holds it
+        if row["status"] not in sources:  # an operator set it, or its worker is told to stop
             backups.change(tx, backup_id, status="error")
         STATES.move(tx, BACKUPS, backup_id, "deleting", flow_id=flow_id, updated_at=clock.now())
 
@@ -338,7 +339,7 @@ def restore(request: Request, backup_id: str) -> Row:
             tx,
             "backup.restore",
             resource=("backup", backup_id),
-            arguments={"backup": backups.for_worker(backup), "volume": volumes.for_driver(volume)},
+            arguments={"backup": _here(request, tx, backup), "volume": volumes.for_driver(volume)},
             project_id=backup["project_id"],
         )
         now = clock.now()
@@ -348,6 +349,11 @@ def restore(request: Request, backup_id: str) -> Row:
 
     volume = request.service.database.write(unit)
     return {"restore": {"backup_id": backup_id, "volume_id": volume["id"], "volume_name": volume["name"]}}
+
+
+def _here(request: Request, tx: Transaction, row: Row) -> Row:
+    """The backup, as the worker that is to take its steps wants it."""
+    return {**backups.for_worker(row), "host": backup_hosts.of_backup(request, tx, row)}
 
 
 def _check_target(volume: Row, backup: Row) -> None:

@@ -12,8 +12,8 @@ from celaje.volume.db import clusters
 Row = dict[str, Any]
 
 API, SCHEDULER, WORKER = "cinder-api", "cinder-scheduler", "cinder-volume"
-# There is no process for backups alone: volume workers make them.
-_BINARIES = (SCHEDULER, WORKER, "cinder-backup", API)
+BACKUP = "cinder-backup"
+_BINARIES = (SCHEDULER, WORKER, BACKUP, API)
 _WHO: dict[str, schemas.Schema] = {
     "binary": {"type": "string", "enum": [*_BINARIES, "", "*"]},
     "server": schemas.OPTIONAL_NAME,
@@ -60,12 +60,12 @@ def _asks_this(request: Request) -> bool:
 def _processes(request: Request) -> list[Row]:
     """The schedulers and workers that are up and meant."""
     binary, server = request.body.get("binary"), request.body.get("server")
-    wanted = (SCHEDULER, WORKER) if binary in (None, "", "*") else (binary,)
+    wanted = (SCHEDULER, WORKER, BACKUP) if binary in (None, "", "*") else (binary,)
     records = request.service.records
     return [
         row
         for row in request.service.database.read(records.list)
-        if row["binary"] in (SCHEDULER, WORKER)
+        if row["binary"] in (SCHEDULER, WORKER, BACKUP)
         and row["binary"] in wanted
         and records.is_up(row)
         and (not server or server in (row["host"], row["host"].partition("@")[0], clusters.of(row)))
@@ -74,6 +74,9 @@ def _processes(request: Request) -> list[Row]:
 
 def _process(request: Request, row: Row) -> Any:
     service = request.service
-    return (
-        service.scheduler.to(row["host"]) if row["binary"] == SCHEDULER else service.workers_of(row["host"])
-    )
+    to = {
+        SCHEDULER: service.scheduler.to,
+        WORKER: service.workers_of,
+        BACKUP: service.backup_workers.to,
+    }
+    return to[row["binary"]](row["host"])

@@ -11,7 +11,7 @@ from celaje.common.db import Transaction
 from celaje.common.errors import Invalid
 from celaje.common.wsgi import Request
 from celaje.volume import errors
-from celaje.volume.api import images, lookup, schemas
+from celaje.volume.api import backup_hosts, images, lookup, schemas
 from celaje.volume.api.volume_view import VolumeView
 from celaje.volume.db import backups, encryptions, groups, snapshots, types, volumes
 from celaje.volume.db.tables import BACKUPS
@@ -172,7 +172,8 @@ class _Wish:
             if backup["status"] != "available":
                 raise errors.InvalidBackup(reason="Backup status must be available")
             self.least = backup["size"]
-            described = {"kind": "backup", "backup": backups.for_worker(backup)}
+            there = {"host": backup_hosts.of_backup(self.request, tx, backup)}
+            described = {"kind": "backup", "backup": {**backups.for_worker(backup), **there}}
             key = {"backup_key": backup["encryption_key_id"], "backup_owner": backup["project_id"]}
             return {**described, **key}, None
         if snapshot_id:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from celaje.common import errors
-from celaje.volume.backups.store import BackupLost, BackupStore
+from celaje.volume.backups.store import BackupLost, BackupStore, BackupUnwanted
 
 MANIFEST, HASHES = "manifest.json", "hashes"
 NOTHING = bytes(32)
@@ -88,9 +88,17 @@ class Archive:
         self._compression = compression_named(compression)
 
     def write(
-        self, prefix: str, backup_id: str, volume_id: str, content: Path, parent: str | None
+        self,
+        prefix: str,
+        backup_id: str,
+        volume_id: str,
+        content: Path,
+        parent: str | None,
+        *,
+        unwanted: Callable[[], bool] = lambda: False,
     ) -> Manifest:
-        """Nothing to do when it is there. Raises BackupLost when the parent is not."""
+        """Nothing to do when it is there. Raises BackupLost when the parent is not, BackupUnwanted once
+        `unwanted()` says so."""
         if self.store.has(f"{prefix}/{MANIFEST}"):
             return self.manifest(prefix)
         self.store.remove(prefix)
@@ -99,6 +107,8 @@ class Archive:
         hashes = bytearray()
         writer = _Writer(self.store, prefix, self._compression, self._object_size)
         for number, block in _blocks(content, size, self._block_size):
+            if unwanted():
+                raise BackupUnwanted(name=prefix)
             hashes += NOTHING * (number - len(hashes) // 32)
             digest = hashlib.sha256(block).digest() if block.count(0) < len(block) else NOTHING
             hashes += digest

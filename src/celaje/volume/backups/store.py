@@ -19,6 +19,12 @@ class BackupLost(errors.DriverError):
     text = "Backup data {name} is lost or damaged: {reason}."
 
 
+class BackupUnwanted(errors.DriverError):
+    """Somebody deletes the backup that is being made."""
+
+    text = "Backup data {name} is not wanted any more."
+
+
 class BackupStore:
     def put(self, name: str, data: bytes) -> None:
         """Whole or not at all; replaces what was there."""
@@ -37,7 +43,7 @@ class BackupStore:
 
 
 class FileStore(BackupStore):
-    """Files in a folder. Several volume workers use one folder if it is on a file system that all of them
+    """Files in a folder. Several backup workers use one folder if it is on a file system that all of them
     mount at the same path: then any of them restores what another one wrote."""
 
     def __init__(self, folder: Path):

@@ -44,6 +44,7 @@ class VolumeConductor(Conductor):
         clients: Clients,
         scheduler: Client,
         worker: Client,
+        backup: Client,
         keys: KeyManager,
     ):
         super().__init__(database, flows, records)
@@ -52,6 +53,7 @@ class VolumeConductor(Conductor):
         self.clients = clients
         self.scheduler = scheduler
         self.worker = worker
+        self.backup = backup
         self.keys = keys
 
     def worker_of(self, volume: dict[str, Any]) -> Proxy:

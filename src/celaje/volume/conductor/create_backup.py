@@ -6,6 +6,8 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.backups.store import BackupUnwanted
+from celaje.volume.conductor.backup_connection import connect, connector_of, disconnect
 from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import attachments, messages
 from celaje.volume.db.tables import BACKUPS, SNAPSHOTS
@@ -39,18 +41,39 @@ def create_backup(
     run: Run, backup: Row, volume: Row, snapshot: Row | None, parent: Row | None, *, attached: bool
 ) -> None:
     """`volume` is backing-up, or `snapshot` if the data is one's."""
-    worker = run.conductor.worker_of(volume)
-    run.undo(worker.delete_backup, backup=backup)
-    copy = hold_still(run, volume, backup["id"]) if attached else None
-    source = {**volume, "copy_id": copy}
-    kept = run.step(worker.create_backup, volume=source, snapshot=snapshot, backup=backup, parent=parent)
-    let_go(run, volume, copy)
+    there = run.conductor.backup.to(backup["host"])
+    run.undo(there.delete_backup, backup=backup)
+    still = _still(run, backup, volume, snapshot) if snapshot or attached else volume
+    connector = connector_of(backup)
+    connection = connect(run, still, connector)
+    found = {"connection": connection, "size": backup["size"]}
+    kept = run.step(there.create_backup, **found, backup=backup, parent=parent)
+    disconnect(run, still, connector)
+    if still is not volume:
+        run.step(run.conductor.worker_of(volume).delete_volume, volume=still)
     run.done(backup_made, run.id, backup["id"], {"volume": volume, "snapshot": snapshot}, kept)
+
+
+def _still(run: Run, backup: Row, volume: Row, snapshot: Row | None) -> Row:
+    """A volume of this moment's content (or the snapshot's), for as long as the backup takes: no row knows
+    it."""
+    worker = run.conductor.worker_of(volume)
+    passing = {"id": run.new_uuid(), "name_id": None, "provider_location": None, "size": backup["size"]}
+    still = {**volume, **passing}
+    if snapshot is not None:
+        run.undo(worker.delete_volume, volume=still)
+        kept = run.step(worker.create_volume_from_snapshot, volume=still, snapshot=snapshot)
+    else:
+        copy = hold_still(run, volume, backup["id"])
+        run.undo(worker.delete_volume, volume=still)
+        kept = run.step(worker.create_cloned_volume, volume=still, source={**volume, "copy_id": copy})
+        let_go(run, volume, copy)
+    return {**still, "provider_location": kept.get("provider_location")}
 
 
 def backup_made(tx: Transaction, flow_id: str, backup_id: str, copied: Row, kept: Row) -> None:
     _give_back(tx, flow_id, copied["volume"], copied["snapshot"])
-    STATES.move(
+    made = STATES.move(
         tx,
         BACKUPS,
         backup_id,
@@ -60,6 +83,9 @@ def backup_made(tx: Transaction, flow_id: str, backup_id: str, copied: Row, kept
         object_count=kept["object_count"],
         updated_at=clock.now(),
     )
+    if not made:
+        # Deleted by force meanwhile: what was written since is removed.
+        raise BackupUnwanted(name=backup_id)
 
 
 def _give_back(tx: Transaction, flow_id: str, volume: Row | None, snapshot: Row | None) -> None:
@@ -75,7 +101,7 @@ def _give_back(tx: Transaction, flow_id: str, volume: Row | None, snapshot: Row 
 @flow("backup.import", deadline="backup_create_deadline", way_out=creation_failed)
 def import_backup(run: Run, backup: Row) -> None:
     """The row is a record's; it becomes a backup when its data is there."""
-    found = run.step(run.conductor.worker.to(backup["host"]).look_at_backup, backup=backup)
+    found = run.step(run.conductor.backup.to(backup["host"]).look_at_backup, backup=backup)
     run.done(backup_found, run.id, backup["id"], found)
 
 

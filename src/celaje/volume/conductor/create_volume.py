@@ -9,6 +9,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.conductor.backup_connection import restore
 from celaje.volume.conductor.still_copy import hold_still, let_go
 from celaje.volume.db import backends, backups, encryptions, messages, volumes
 from celaje.volume.db.tables import FLOWS, VOLUMES
@@ -104,7 +105,7 @@ def _create(run: Run, worker: Any, volume: Row, source: Row, encryption: Row | N
             return clone(run, volume, source)
         case "backup":
             kept = run.step(worker.create_volume, volume=volume)
-            run.step(worker.restore_backup, volume=volume, backup=source["backup"])
+            restore(run, source["backup"], {**volume, "provider_location": kept.get("provider_location")})
             return kept
         case _:
             return run.step(worker.create_volume, volume=encrypted)

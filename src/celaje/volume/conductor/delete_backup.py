@@ -33,7 +33,7 @@ def deletion_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
 
 @flow("backup.delete", deadline="backup_delete_deadline", way_out=deletion_failed)
 def delete_backup(run: Run, backup: Row) -> None:
-    run.step(run.conductor.worker.to(backup["host"]).delete_backup, backup=backup)
+    run.step(run.conductor.backup.to(backup["host"]).delete_backup, backup=backup)
     run.done(remove_backup, backup["id"], run.id, run.conductor.keys)
 
 

@@ -6,6 +6,7 @@ from celaje.common import clock
 from celaje.common.db import Transaction
 from celaje.common.errors import CelajeError
 from celaje.common.flow import Run, flow
+from celaje.volume.conductor.backup_connection import restore
 from celaje.volume.db import backups, messages, volumes
 from celaje.volume.db.tables import VOLUMES
 from celaje.volume.keys import KeyManager
@@ -15,7 +16,7 @@ Row = dict[str, Any]
 
 
 def restoring_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
-    """The volume has its old content: the driver replaces all or nothing."""
+    """Before its data is whole on the backup worker's host nothing of it goes to the volume."""
     arguments = flow_row["arguments"]
     volume_id = arguments["volume"]["id"]
     backups.release(tx, arguments["backup"]["id"], flow_row["id"])
@@ -28,7 +29,7 @@ def restoring_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None
 
 @flow("backup.restore", deadline="backup_restore_deadline", way_out=restoring_failed)
 def restore_backup(run: Run, backup: Row, volume: Row) -> None:
-    run.step(run.conductor.worker_of(volume).restore_backup, volume=volume, backup=backup)
+    restore(run, backup, volume)
     run.done(backup_restored, run.id, backup["id"], volume["id"], run.conductor.keys)
 
 

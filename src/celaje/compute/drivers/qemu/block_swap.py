@@ -135,9 +135,6 @@ def _change_over(qmp: QmpClient, guest: Guest, disk: Disk) -> None:
     """The old volume is closed, then the record names the new one."""
     hotplug.remove_node(qmp, guest, disk)
     target = disk.swapped()
-    size = int(hotplug.nodes_of(qmp)[target.node]["image"]["virtual-size"])
-    # A larger volume: the guest is told only by a resize.
-    qmp.execute("block_resize", {"node-name": target.node, "size": size}, timeout=hotplug.BLOCK_TIMEOUT)
     guest.domain.disks[guest.domain.disks.index(disk)] = target
     guest.save()
     volumes.forget_secrets(guest.folder, str(disk.lies_as))
