@@ -1,5 +1,6 @@
-"""A plugged volume is swapped for another by QEMU itself; the guest's processor stands still meanwhile, and its
-disk is written by QEMU's own tool through the guest's device."""
+"""A plugged volume is swapped for another by QEMU itself. The guest stands still meanwhile, and its disk is
+written by QEMU's own tool through the device of the guest.
+"""
 
 import dataclasses
 import uuid
