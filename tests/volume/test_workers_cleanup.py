@@ -70,7 +70,7 @@ def restored_level():
 
 def test_log_levels(lab, volumes, restored_level, until):
     admin = lab.client("admin")
-    until(lambda: len(admin.get("/os-services").body["services"]) == 3)
+    until(lambda: len(admin.get("/os-services").body["services"]) == 4)
     name = "celaje.volume.worker"
 
     def levels(**who):
@@ -79,9 +79,8 @@ def test_log_levels(lab, volumes, restored_level, until):
 
     body = {"prefix": name, "level": "debug"}
     assert admin.put("/os-services/set-log", {**body, "binary": "cinder-volume"}).status == 202
-    assert levels() == dict.fromkeys(
-        [("cinder-api", "node"), ("cinder-scheduler", "node"), ("cinder-volume", "node@fast")], "DEBUG"
-    )
+    binaries = {"api": "node", "scheduler": "node", "volume": "node@fast", "backup": "node"}
+    assert levels() == {(f"cinder-{each}", host): "DEBUG" for each, host in binaries.items()}
     assert levels(binary="cinder-volume", server="node@fast") == {("cinder-volume", "node@fast"): "DEBUG"}
     assert levels(server="nobody") == {}
     wrong = admin.put("/os-services/set-log", {"level": "loud"})
