@@ -25,6 +25,8 @@ from celaje.common.revocations import Revocations
 from celaje.common.service import Ground, Service
 from celaje.common.tokens import KeyRepository, Tokens
 from celaje.common.wsgi import Mount
+from celaje.common.wsgi.mount import Application
+from celaje.common.wsgi.proxy_headers import ProxyHeaders
 from celaje.front_door import FrontDoor
 from celaje.health import Health
 
@@ -189,6 +191,13 @@ class Process(Assembly):
         log.info("%s: up on %s", ", ".join(self.names), self._first.host)
 
     @property
+    def entrance(self) -> Application:
+        """What the web server is given."""
+        if self._first.oslo_middleware.enable_proxy_headers_parsing:
+            return ProxyHeaders(self.application)
+        return self.application
+
+    @property
     def names(self) -> list[str]:
         return [f"{name}.{part}" for name, parts in self._parts.items() for part in parts]
 
@@ -254,9 +263,8 @@ class Process(Assembly):
         apis = [service.api for service in self.running.values() if service.api is not None]
         if len(apis) == 1:
             return apis[0](environ, start_response)
-        scheme = environ.get("HTTP_X_FORWARDED_PROTO") or environ["wsgi.url_scheme"]
         host = environ.get("HTTP_HOST", "127.0.0.1")
-        url = self._first.api.public_endpoint or f"{scheme}://{host}"
+        url = self._first.api.public_endpoint or f"{environ['wsgi.url_scheme']}://{host}"
         return FrontDoor(self.running, lambda: url)(environ, start_response)
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.servers.shared import Running, ServerMissing, Shared, alive, end, run, spare_port
@@ -44,7 +45,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(folder)}
 
 
-def make(folder: Path, port: int | None = None) -> Running:
+def make(folder: Path, port: int | None = None, settings: Sequence[str] = ()) -> Running:
     """A new server below `folder`, running. The superuser is `root`, without a password (loopback)."""
     if os.geteuid() == 0:
         shutil.chown(folder, "mysql", "mysql")
@@ -56,14 +57,20 @@ def make(folder: Path, port: int | None = None) -> Running:
     ]
     options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
     run([*install, *options], env=_environment(folder))
-    return start(folder, port)
+    return start(folder, port, settings)
 
 
-def start(folder: Path, port: int | None = None) -> Running:
-    """Start the server that `make` made."""
+def start(folder: Path, port: int | None = None, settings: Sequence[str] = ()) -> Running:
+    """Start the server that `make` made; `settings` beside those of all."""
     port = port or spare_port()
     command = [_program("mariadbd"), "--no-defaults", f"--user={_user()}", f"--datadir={folder}/data"]
-    command += [f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}", *_SETTINGS]
+    command += [
+        f"--socket={folder}/socket",
+        f"--pid-file={folder}/pid",
+        f"--port={port}",
+        *_SETTINGS,
+        *settings,
+    ]
     with open(folder / "log", "ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", env=_environment(folder))
     until = time.monotonic() + 30

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.shared import Running, ServerMissing, Shared, account, alive, end, run, spare_port
@@ -26,21 +27,21 @@ def programs() -> Path:
     raise ServerMissing("PostgreSQL is not installed: run tests/install.sh")
 
 
-def make(folder: Path, port: int | None = None) -> Running:
+def make(folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None) -> Running:
     """A new cluster below `folder`, running. The superuser is `postgres`, without a password (loopback)."""
     own = account("postgres")
     if own:
         shutil.chown(folder, "postgres", "postgres")
     initdb = [str(programs() / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-E", "UTF8"]
     run([*initdb, "-U", "postgres", "--locale=C.UTF-8", "--no-sync"], **own, cwd="/")
-    return start(folder, port)
+    return start(folder, port, settings)
 
 
-def start(folder: Path, port: int | None = None) -> Running:
-    """Start the cluster that `make` made."""
+def start(folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None) -> Running:
+    """Start the cluster that `make` made; `settings` beside those of all."""
     port = port or spare_port()
     command = [str(programs() / "postgres"), "-D", f"{folder}/data", "-p", str(port)]
-    for name, value in {**_SETTINGS, "unix_socket_directories": str(folder)}.items():
+    for name, value in {**_SETTINGS, "unix_socket_directories": str(folder), **(settings or {})}.items():
         command += ["-c", f"{name}={value}"]
     with open(folder / "log", "ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **account("postgres"))  # type: ignore[call-overload]

@@ -86,7 +86,7 @@ class Hosted:
         from celaje.process import Configurations, Process
 
         self._process = Process(settings["names"], Configurations(settings["files"], settings["dirs"]))
-        self.application = self._process.application
+        self.application = self._process.entrance
 
     def start(self) -> None:
         from celaje.common import log

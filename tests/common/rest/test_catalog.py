@@ -54,6 +54,8 @@ def endpoints(**values):
         "region_name": None,
         "interface": "internal",
         "cafile": None,
+        "certfile": None,
+        "keyfile": None,
         "http_connect_timeout": 60,
         **values,
     }

@@ -33,6 +33,15 @@ def common_options() -> Options:
         "upgrade_levels": UPGRADE_OPTIONS,
         "api": _api(),
         "ssl": _ssl(),
+        "oslo_middleware": [
+            cfg.BoolOpt(
+                "enable_proxy_headers_parsing",
+                default=False,
+                help="Whether the process stands behind a balancer that says how its client reached it "
+                "(X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Prefix, Forwarded): links in answers are "
+                "by that. The balancer has to replace what clients send in these headers.",
+            ),
+        ],
         "keystone_authtoken": _authtoken(),
         "oauth2": _oauth2(),
         "fernet_tokens": _fernet_tokens(),
@@ -259,6 +268,8 @@ def _authtoken() -> list[cfg.Opt]:
             help="The endpoints of the catalog by which this service reaches the others.",
         ),
         cfg.StrOpt("cafile", help="Certificates that the other APIs' must be signed by."),
+        cfg.StrOpt("certfile", help="This service's own certificate, where the other APIs ask for one."),
+        cfg.StrOpt("keyfile", help="The private key of certfile. Not set: it is in certfile."),
         cfg.FloatOpt(
             "http_connect_timeout",
             default=90,

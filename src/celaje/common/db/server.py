@@ -37,7 +37,18 @@ _CONTENDED = {"40P01", "40001", "55P03", 1205, 1213}
 _LOST = {"57P01", "57P02", "57P03", "53300", 1040, 1053, 1047, 1317, 1927, 2002, 2003, 2006, 2013, 2055}
 # what no retry mends: unknown database, access denied
 _HOPELESS = {"3D000", "28P01", "28000", 1044, 1045, 1049}
-_HOPELESS_WORDS = ("password authentication failed", "does not exist", "no pg_hba.conf entry")
+_HOPELESS_WORDS = (
+    "password authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "pg_hba.conf rejects",
+    # TLS: another authority, another name, no certificate of one's own, none asked for.
+    "certificate verify failed",
+    "server certificate for",
+    "requires a valid client certificate",
+    "alert unknown ca",
+    "insecure transport",
+)
 
 
 class Pool:
@@ -91,6 +102,9 @@ class Pool:
             return self.engine.connect()
         except DBAPIError as error:
             raise meaning(error, connecting=True) or error from error
+        except OSError as error:
+            # Not of the connection: the driver tells that as its own. A file that the URL names.
+            raise BadConnection(cause=f"a file of its URL cannot be used: {error}") from error
 
     def close(self, grace: float = 5.0) -> None:
         """No new transaction from now on; those that run end first, within `grace` seconds."""

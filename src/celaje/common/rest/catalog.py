@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from celaje.common import clock
-from celaje.common.errors import Unavailable
+from celaje.common.errors import ConfigurationError, Unavailable
 from celaje.common.rest.credentials import ServiceCredentials
 from celaje.common.rest.http_transport import HttpTransport
 from celaje.common.rest.transport import Headers, Transport
@@ -101,7 +101,14 @@ class Endpoints:
         return self._identity
 
     def _open(self, url: str) -> HttpTransport:
-        return HttpTransport(url, self._options.http_connect_timeout, self._options.cafile)
+        options = self._options
+        certificate = (options.certfile, options.keyfile) if options.certfile else None
+        try:
+            return HttpTransport(url, options.http_connect_timeout, options.cafile, certificate)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigurationError(
+                f"[keystone_authtoken] cafile, certfile or keyfile cannot be used: {error}."
+            ) from error
 
     def _url(self, catalog: list[dict[str, Any]], service: str) -> str:
         region, interface = self._options.region_name, self._options.interface

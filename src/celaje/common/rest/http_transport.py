@@ -19,14 +19,23 @@ _REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 
 
 class HttpTransport(Transport):
-    """A few kept-alive connections to one endpoint. `timeout` seconds bound the wait for each answer."""
+    """A few kept-alive connections to one endpoint. `timeout` seconds bound the wait for each answer.
+    `certificate`: files of this client's own certificate and its key, where the endpoint asks for one."""
 
-    def __init__(self, endpoint: str, timeout: float = 60.0, ca_file: str | None = None):
+    def __init__(
+        self,
+        endpoint: str,
+        timeout: float = 60.0,
+        ca_file: str | None = None,
+        certificate: tuple[str, str | None] | None = None,
+    ):
         self._parts = urlsplit(endpoint)
         if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
             raise ValueError(f"{endpoint} is no http(s) URL")
         self.timeout = timeout
         self._tls = ssl.create_default_context(cafile=ca_file) if self._parts.scheme == "https" else None
+        if self._tls is not None and certificate is not None:
+            self._tls.load_cert_chain(*certificate)
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 

@@ -118,11 +118,10 @@ class Request:
     @property
     def base_url(self) -> str:
         """The service's root as the client sees it, without a slash at the end: from `public_endpoint`, or
-        from the request (behind a balancer: X-Forwarded-Proto and Host)."""
+        from the request (of what a balancer says, see `proxy_headers`)."""
         if self.api.public_endpoint:
             return self.api.public_endpoint
-        scheme = self.http.forwarded_scheme
-        return f"{scheme}://{self.http.forwarded_host}{self.http.root_path}"
+        return f"{self.http.scheme}://{self.http.netloc}{self.http.root_path}"
 
     @property
     def url(self) -> str:

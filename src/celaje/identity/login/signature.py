@@ -60,7 +60,7 @@ def _urls(request: Request) -> Iterable[str]:
     """As the client may have addressed it: by the public endpoint, or by what the web server saw."""
     yield request.url
     http: Any = request.http
-    yield f"{http.forwarded_scheme}://{http.forwarded_host}{http.root_path}{http.path}"
+    yield f"{http.scheme}://{http.netloc}{http.root_path}{http.path}"
 
 
 def base_string(method: str, url: str, pairs: Pairs) -> str:

@@ -7,6 +7,7 @@ import amqp
 import pytest
 from tests.common.messaging.conftest import Cloud, Worker, eventually
 from tests.servers import rabbitmq
+from tests.servers.certificates import certificates
 from tests.servers.shared import spare_port
 
 from celaje.common.errors import ConfigurationError
@@ -94,7 +95,7 @@ def test_tls():
     with tempfile.TemporaryDirectory(prefix="celaje-rabbitmq-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        rabbitmq.certificates(folder)
+        certificates(folder)
         port = spare_port()
         running = rabbitmq.make(folder, tls_port=port)
         url = f"rabbit://guest:guest@127.0.0.1:{port}/main?ssl=1"
