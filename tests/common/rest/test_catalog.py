@@ -21,7 +21,7 @@ class Network:
         self.logins = 0
         self.down: set[str] = set()
 
-    def transport(self, url, timeout=None, ca_file=None):
+    def transport(self, url, timeout=None, ca_file=None, certificate=None):
         def send(method, path, headers, body):
             if url in self.down:
                 raise Unavailable(f"{url} does not answer")
