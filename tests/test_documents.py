@@ -5,9 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from celaje.cli.main import COMMANDS
+from celaje.cli.main import COMMANDS, cli
 from celaje.cloud import SERVICES
 
 ROOT = Path(__file__).parent.parent
@@ -67,3 +68,51 @@ def test_every_option_of_celaje_up_in_the_readme_exists():
     named = set(re.findall(r"`(--[a-z-]+)", (ROOT / "README.md").read_text()))
     assert named
     assert named <= known
+
+
+def commands_of(document):
+    """Every `celaje ...` of a document: lines of its shell blocks, and words between backquotes."""
+    text = document.read_text()
+    blocks = "\n".join(re.findall(r"(?ms)^```(?:sh|bash|console)\n(.*?)^```$", text))
+    prose = re.sub(r"(?ms)^```.*?^```$", "", text)
+    lines = blocks.replace("\\\n", " ").splitlines() + re.findall(r"(?m)^    (.+)$", prose)
+    lines += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    for line in lines:
+        found = re.search(r"(?:^\s*|\$\(|&& |\| )(?:\S*/)?celaje ((?:[a-z]|--)[^#|&;)>]*)", line)
+        if found:
+            yield found[1]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_of_a_document_is_one_that_is_there(document):
+    """With every option that it is shown with."""
+    for line in commands_of(document):
+        command, words = cli, re.split(r"[\s'\"\\]+", line.strip())
+        context = click.Context(cli)
+        while words and words[0] and isinstance(command, click.Group):
+            inner = command.get_command(context, words[0])
+            if "." in words[0] and command.name == "service":
+                break  # `celaje service volume.api` starts it
+            assert inner is not None, f"celaje {line}: there is no {words[0]}"
+            command = inner
+            words.pop(0)
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        known.add("--help")
+        given = {word.partition("=")[0] for word in words if word.startswith("--") and len(word) > 2}
+        assert given <= known, f"celaje {line}: {command.name} has no {', '.join(sorted(given - known))}"
+
+
+def test_the_figures_that_the_page_on_seeing_names_are_those_that_there_are():
+    from celaje.common import metrics
+    from celaje.common.metrics.page import _PRESENT
+
+    labels = {one.name: one.labels for one in metrics.ALL}
+    page = (ROOT / "docs" / "seeing.md").read_text()
+    rows = re.findall(r"(?m)^\| (`celaje_[^|]+)\| ([^|]*)\|", page)
+    told = {}
+    for names, listed in rows:
+        for name in re.findall(r"`(\w+)`", names):
+            told[name] = tuple(word.strip() for word in listed.split(","))
+    assert set(told) == {*labels, *(row[0] for row in _PRESENT)}
+    for name, wanted in labels.items():
+        assert told[name] == wanted, name

@@ -28,7 +28,7 @@ from celaje.common.db import Prepared, Transaction
 from celaje.common.trail import Hop
 
 
-class Entry(msgspec.Struct, omit_defaults=True):
+class Entry(msgspec.Struct, omit_defaults=True, gc=False):
     """One request. What is not known is left out."""
 
     request_id: str
