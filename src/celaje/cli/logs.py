@@ -1,7 +1,8 @@
 """`celaje logs`: what all services logged for one request, flow or resource, in the order of time."""
 
 import json
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,27 @@ def _page(entries: list[Any]) -> Iterator[str]:
         where = f"{_where(entry):{size}}"
         if colour and terminal.in_colour():
             where = click.style(where, fg=colour)
+        style: Callable[[str], str] = str
         message = safe(entry.message)
         if entry.level in ("ERROR", "CRITICAL"):
-            message = terminal.bad(f"{entry.level} {message}")
+            message, style = f"{entry.level} {message}", terminal.bad
         elif entry.level == "WARNING":
-            message = terminal.warning(f"{entry.level} {message}")
-        yield f"{terminal.dim(entry.time[11:])}  {where}  {message}"
+            message, style = f"{entry.level} {message}", terminal.warning
+        first, *more = _broken(message, 12 + 2 + size + 2)
+        yield f"{terminal.dim(entry.time[11:])}  {where}  {style(first)}"
+        yield from (f"{'':{12 + 2 + size + 2}}{style(line)}" for line in more)
         for line in entry.more:
             yield terminal.dim(f"{'':12}  {safe(line.expandtabs(4))}")
+
+
+def _broken(message: str, before: int) -> list[str]:
+    """Lines beside the time and the component, on a terminal; elsewhere one, for grep."""
+    wide = terminal.width()
+    if wide is None:
+        return [message]
+    return textwrap.wrap(message, max(30, wide - before), break_on_hyphens=False, break_long_words=False) or [
+        ""
+    ]
 
 
 def _where(entry: Any) -> str:

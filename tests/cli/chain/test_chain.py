@@ -12,12 +12,13 @@ from celaje.cli.chain import client
 from celaje.cli.chain.handlers import handling
 from celaje.cli.chain.links import Builder
 from celaje.cli.chain.operations import NESTED, OPERATIONS
-from celaje.cli.chain.outline import outline
+from celaje.cli.chain.outline import Recorder, outline
 from celaje.cli.chain.rules import is_sound, verdicts
 from celaje.cli.chain.simulation import ENDLESS, Simulation
 from celaje.cli.configured import Configured
 from celaje.common.errors import ConfigurationError
 from celaje.common.flow.flows import Flows
+from celaje.common.flow.run import Run
 
 CLOUDS = "clouds:\n  celaje:\n    auth: {}\n    api_timeout: 20\n  other:\n    auth: {}\n"
 
@@ -300,3 +301,8 @@ def test_the_http_option_is_the_one_that_ends_a_request_to_another_process(chain
         conf = Configured(None, [tmp_path / "celaje.conf"]).service("compute")
         with pytest.raises(Unavailable, match="timed out"):
             Endpoints(conf, "nova").to("identity").send("GET", "/v3", {}, None)
+
+
+def test_whatever_a_flow_may_say_to_its_run_the_recorder_understands():
+    said = {name for name, value in vars(Run).items() if callable(value) and name[0] != "_"} - {"unwind"}
+    assert {"step", "ask", "write", "note", "done"} <= said <= set(dir(Recorder))

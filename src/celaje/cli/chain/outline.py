@@ -152,13 +152,17 @@ class Recorder:
             call(*args, **kwargs)
             step.requests = list(self._sent)
             self._sent.clear()
-        return self._note(step)
+        return self._noted(step)
+
+    ask = step
 
     def write(self, work: Callable[..., Any], /, *_args: Any, **_kwargs: Any) -> Any:
-        return self._note(Step("write", getattr(work, "__name__", "write")))
+        return self._noted(Step("write", getattr(work, "__name__", "write")))
+
+    note = write
 
     def wait(self, name: str, timeout: float | None = None) -> Any:
-        return self._note(Step("wait", name, timeout=timeout))
+        return self._noted(Step("wait", name, timeout=timeout))
 
     def undo(self, call: Any, /, *_args: Any, **_kwargs: Any) -> None:
         self._undo = self._described(call).name
@@ -167,15 +171,15 @@ class Recorder:
         self._undo = getattr(work, "__name__", "write")
 
     def checkpoint(self, name: str) -> None:
-        self._note(Step("checkpoint", name))
+        self._noted(Step("checkpoint", name))
 
     def done(self, work: Any = None, /, *_args: Any, result: Any = None) -> None:
-        self._note(Step("write", getattr(work, "__name__", "done")))
+        self._noted(Step("write", getattr(work, "__name__", "done")))
 
     def new_uuid(self) -> str:
         return "x"
 
-    def _note(self, step: Step) -> Any:
+    def _noted(self, step: Step) -> Any:
         if step.kind != "checkpoint":
             # Registered before the step that it takes back.
             step.undo, self._undo = self._undo, ""
