@@ -5,6 +5,7 @@ paths are settled here. Meaning and corner cases are oslo.policy's, which is the
 """
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -133,6 +134,7 @@ def _attribute(kind: str, match: str) -> Check:
     return credential_equals
 
 
+@functools.lru_cache(1024)
 def _literal(kind: str) -> str | None:
     """The text of a Python literal, or None when `kind` names a credential."""
     try:

@@ -20,6 +20,7 @@ from celaje.common.wsgi import pipeline
 from celaje.common.wsgi.dialects import Dialect
 from celaje.common.wsgi.request import Request
 from celaje.common.wsgi.response import Response
+from celaje.common.wsgi.router import Router
 from celaje.common.wsgi.routes import Route
 from celaje.common.wsgi.versions import Versions
 
@@ -79,7 +80,7 @@ class Api:
         self.component = f"{service_type}-api"
         self._in_project = re.compile(rf"{project_below}/({_PROJECT})(/.*)?") if project_below else None
         self._below = project_below
-        self._app = falcon.App()
+        self._app = falcon.App(router=Router())
         # Where a slash at the end is not ignored, /images/ names an image without an id: it is not found.
         self._app.req_options.strip_url_path_trailing_slash = trailing_slash
         # Falcon has handlers of its own for its errors; ours speak the dialect.
@@ -208,13 +209,12 @@ class Api:
 
 
 class _Endpoint:
-    """Falcon's resource for one path: a responder a method."""
+    """Falcon's resource for one path: a responder a method (see Router)."""
 
     def __init__(self, api: Api, methods: dict[str, list[Route]]):
         if "GET" in methods and "HEAD" not in methods:
             methods = {**methods, "HEAD": methods["GET"]}
-        for method, choices in methods.items():
-            setattr(self, f"on_{method.lower()}", _responder(api, choices))
+        self.responders = {method: _responder(api, choices) for method, choices in methods.items()}
 
 
 def _responder(api: Api, choices: list[Route]) -> Callable[..., None]:
