@@ -20,6 +20,7 @@ THEMES = {
     "identity": "Tokens",
     "reads": "One resource",
     "lists": "Lists",
+    "lists_volumes": "Lists of volumes",
     "volume": "Volumes",
     "compute": "Servers and attachments",
     "scheduling": "Scheduling",

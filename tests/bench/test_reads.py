@@ -1,4 +1,4 @@
-"""Reads beside what the database and the encoder alone cost: one volume over HTTP, 1000 servers in detail."""
+"""Reads beside what the database and the encoder alone cost: one volume over HTTP, lists of a thousand."""
 
 import os
 import statistics
@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 
 from celaje.common import clock
 from celaje.compute.db.tables import BLOCK_DEVICES, INTERFACES, SERVERS
+from celaje.volume.db.tables import VOLUMES
 from tests.bench.figures import Theme
 from tests.bench.http_client import Connection, login_request, request
 from tests.bench.lab import BenchLab
@@ -20,7 +21,7 @@ from tests.compute.lab import LATEST
 from tests.conformance.running import RunningCloud, free_port
 
 ROUNDS, TURNS = 200, 10
-SERVERS_LISTED = 1000
+LISTED = 1000
 
 
 def microseconds(function):
@@ -130,30 +131,65 @@ def test_a_thousand_servers(tmp_path):
                 rows = [dict(row) for row in connection.execute(statement).mappings()]
             return msgspec.json.encode({"servers": [view(row) for row in rows]})
 
-        shown = listed()
-        assert len(shown) == SERVERS_LISTED
-        mine = {one["id"]: one for one in msgspec.json.decode(bare())["servers"]}
-        assert all(set(mine[one["id"]]) == set(one) for one in shown), "the bare view has the same keys"
-        own, limit = [], []
-        for _ in range(15):
-            own.append(microseconds(product) / 1e3)
-            limit.append(microseconds(bare) / 1e3)
-        before = database.statements
-        product()
-        figure, floor = statistics.median(own), statistics.median(limit)
-        with Theme("lists") as figures:
-            figures.add(
-                "GET 1000 servers in detail",
-                figure,
-                "ms",
-                limit=floor,
-                of="Core select + plain view + encode",
-                hold="<= 1.5 x",
-                held=figure <= 1.5 * floor,
-                note=f"{database.statements - before} statements, {len(product()) / 1024:.0f} KiB",
-            )
+        compare(listed(), product, bare, database, "servers")
     finally:
         lab.cloud.stop(5)
+
+
+@pytest.mark.bench
+def test_a_thousand_volumes(tmp_path):
+    lab = BenchLab.at(tmp_path / "state", {})
+    try:
+        lab.new_volume()
+        database = lab.cloud.running["volume"].database
+
+        def multiply_volume(tx):
+            (row,) = [dict(one) for one in tx.execute(select(VOLUMES)).mappings()]
+            tx.execute(insert(VOLUMES), [{**row, "id": clock.new_uuid()} for _ in range(LISTED - 1)])
+
+        database.write(multiply_volume)
+        transport = lab.volume._transport
+        headers = {"X-Auth-Token": lab.volume.token, "OpenStack-API-Version": "volume 3.71"}
+
+        def product():
+            _, _, chunks = transport.send("GET", "/v3/volumes/detail", headers, None)
+            return b"".join(chunks)
+
+        statement = select(VOLUMES).order_by(VOLUMES.c.created_at.desc(), VOLUMES.c.id)
+
+        def bare():
+            with database.engine.connect() as connection:
+                rows = [dict(row) for row in connection.execute(statement).mappings()]
+            return msgspec.json.encode({"volumes": [volume_view(row) for row in rows]})
+
+        compare(msgspec.json.decode(product())["volumes"], product, bare, database, "volumes")
+    finally:
+        lab.cloud.stop(5)
+
+
+def compare(shown, product, bare, database, what):
+    """The list of the product beside the bare one, in turns."""
+    assert len(shown) == LISTED
+    mine = {one["id"]: one for one in msgspec.json.decode(bare())[what]}
+    assert all(set(mine[one["id"]]) == set(one) for one in shown), "the bare view has the same keys"
+    own, limit = [], []
+    for _ in range(15):
+        own.append(microseconds(product) / 1e3)
+        limit.append(microseconds(bare) / 1e3)
+    before = database.statements
+    product()
+    figure, floor = statistics.median(own), statistics.median(limit)
+    with Theme("lists" if what == "servers" else f"lists_{what}") as figures:
+        figures.add(
+            f"GET 1000 {what} in detail",
+            figure,
+            "ms",
+            limit=floor,
+            of="Core select + plain view + encode",
+            hold="<= 1.5 x",
+            held=figure <= 1.5 * floor,
+            note=f"{database.statements - before} statements, {len(product()) / 1024:.0f} KiB",
+        )
 
 
 def multiply(lab, server_id):
@@ -166,7 +202,7 @@ def multiply(lab, server_id):
             table: [dict(one) for one in tx.execute(select(table)).mappings()]
             for table in (INTERFACES, BLOCK_DEVICES)
         }
-        copies = [{**row, "id": clock.new_uuid()} for _ in range(SERVERS_LISTED - 1)]
+        copies = [{**row, "id": clock.new_uuid()} for _ in range(LISTED - 1)]
         for copy in copies:
             copy["name"] = f"vm-{copy['id'][:8]}"
         tx.execute(insert(SERVERS), copies)
@@ -233,4 +269,40 @@ def view(row):
         "OS-EXT-SRV-ATTR:hostname": row["hostname"],
         "pinned_availability_zone": row["pinned_availability_zone"],
         "scheduler_hints": row["scheduler_hints"] or {},
+    }
+
+
+def volume_view(row):
+    """The same for a volume, as an admin sees it."""
+    volume_id = row["id"]
+    return {
+        "id": volume_id,
+        "status": row["status"],
+        "size": row["size"],
+        "availability_zone": row["availability_zone"],
+        "created_at": row["created_at"].isoformat(),
+        "updated_at": row["updated_at"].isoformat(),
+        "name": row["name"],
+        "description": row["description"],
+        "volume_type": row["volume_type_id"],
+        "volume_type_id": row["volume_type_id"],
+        "snapshot_id": row["snapshot_id"],
+        "source_volid": row["source_volid"],
+        "metadata": row["metadata"],
+        "links": [
+            {"rel": "self", "href": f"/v3/volumes/{volume_id}"},
+            {"rel": "bookmark", "href": f"/volumes/{volume_id}"},
+        ],
+        "user_id": row["user_id"],
+        "bootable": "true" if row["bootable"] else "false",
+        "encrypted": row["encryption_key_id"] is not None,
+        "replication_status": None,
+        "consistencygroup_id": None,
+        "group_id": row["group_id"],
+        "multiattach": row["multiattach"],
+        "attachments": [],
+        "shared_targets": False,
+        "service_uuid": row["service_uuid"],
+        "consumes_quota": row["consumes_quota"],
+        "os-vol-tenant-attr:tenant_id": row["project_id"],
     }

@@ -76,7 +76,7 @@ def test_constants_lists_and_limits(database):
     assert database.write(Prepared(delete(STONES).where(STONES.c.colour.is_(None))).run) == 1
 
 
-def test_a_list_that_is_a_parameter_is_left_to_sqlalchemy(database):
+def test_a_parameter_may_be_a_list(database):
     for number in range(5):
         database.write(ADD.run, id=number)
     assert {row["id"] for row in database.read(GIVEN.all, ids=[1, 3, 9])} == {1, 3}

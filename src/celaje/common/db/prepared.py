@@ -90,8 +90,7 @@ class Prepared:
             tx.execute(self.statement, rows)
 
     def _direct(self, tx: Transaction, parameters: dict[str, Any]) -> "_Direct | None":
-        """None where SQLAlchemy must run it: another database, or a statement that is rendered anew for its
-        values (IN with a list that is a parameter) or has defaults to compute."""
+        """None where SQLAlchemy must run it: another database, or defaults that it computes."""
         if tx.raw is None:
             return None
         names = tuple(parameters)
@@ -102,10 +101,19 @@ class Prepared:
             return direct
 
 
+# In place of a constant: the parameter is a list.
+_LIST = object()
+
+
+def _place(name: str) -> str:
+    """Where SQLAlchemy's text wants the list to be written out."""
+    return f"__[POSTCOMPILE_{name}]"
+
+
 class _Direct:
     """The SQL text for SQLite, where its values come from and how rows become dictionaries."""
 
-    __slots__ = ("_columns", "_first", "_names", "_sources", "_sql")
+    __slots__ = ("_columns", "_first", "_lists", "_names", "_sources", "_sql")
 
     def __init__(
         self,
@@ -117,15 +125,35 @@ class _Direct:
         self._sql = sql
         # (parameter's name, or None for a constant; the constant; the conversion)
         self._sources = sources
+        # Names of the parameters that are lists, for IN.
+        self._lists = [name for name, constant, _ in sources if name is not None and constant is _LIST]
         self._names = names
         self._columns = [(n, i, p) for i, (n, p) in enumerate(zip(names, processors, strict=True)) if p]
         self._first = processors[0] if processors else None
 
     def execute(self, tx: Transaction, parameters: dict[str, Any]) -> sqlite3.Cursor:
-        return self._given(tx, tx.raw.execute, self._values(parameters))
+        if self._lists:
+            return self._given(tx, tx.raw.execute, *self._spread(parameters))
+        return self._given(tx, tx.raw.execute, self._sql, self._values(parameters))
 
     def execute_many(self, tx: Transaction, rows: Iterable[dict[str, Any]]) -> sqlite3.Cursor:
-        return self._given(tx, tx.raw.executemany, [self._values(row) for row in rows])
+        return self._given(tx, tx.raw.executemany, self._sql, [self._values(row) for row in rows])
+
+    def _spread(self, parameters: dict[str, Any]) -> tuple[str, list[Any]]:
+        """The text with as many places as the lists have values, and the values."""
+        sql = self._sql
+        for listed in self._lists:
+            sql = sql.replace(_place(listed), ", ".join("?" * len(parameters[listed])))
+        values: list[Any] = []
+        for name, constant, processor in self._sources:
+            if name is None:
+                values.append(constant)
+            elif constant is _LIST:
+                given = parameters[name]
+                values += given if processor is None else map(processor, given)
+            else:
+                values.append(parameters[name] if processor is None else processor(parameters[name]))
+        return sql, values
 
     def _values(self, parameters: dict[str, Any]) -> list[Any]:
         return [
@@ -135,18 +163,19 @@ class _Direct:
             for name, constant, processor in self._sources
         ]
 
+    @staticmethod
     def _given(
-        self, tx: Transaction, way: Callable[..., sqlite3.Cursor], values: list[Any]
+        tx: Transaction, way: Callable[..., sqlite3.Cursor], sql: str, values: list[Any]
     ) -> sqlite3.Cursor:
         tx.statements += 1
         try:
-            return way(self._sql, values)
+            return way(sql, values)
         except sqlite3.IntegrityError as error:
             raise DuplicateRow(cause=str(error)) from error
         except sqlite3.Error as error:
             # In SQLAlchemy's words, which callers of the database layer know.
             raise DBAPIError.instance(
-                self._sql, values, error, sqlite3.Error, dialect=tx.connection.dialect
+                sql, values, error, sqlite3.Error, dialect=tx.connection.dialect
             ) from error
 
     def row(self, found: tuple[Any, ...]) -> dict[str, Any]:
@@ -181,13 +210,13 @@ def _compile(statement: Any, dialect: Any, names: tuple[str, ...]) -> _Direct | 
             sources += [(None, processor(value) if processor else value, None) for value in values]
             if listed:
                 # An IN of constants: the list is written out once.
-                sql = sql.replace(f"__[POSTCOMPILE_{name}]", ", ".join("?" * len(values)))
+                sql = sql.replace(_place(name), ", ".join("?" * len(values)))
         elif listed:
-            return None
+            sources.append((name, _LIST, processor))
         else:
             sources.append((name, None, processor))
     columns = _columns(compiled, statement)
-    if columns is None or "__[POSTCOMPILE" in sql or " IN ()" in sql:
+    if columns is None or " IN ()" in sql:
         return None
     return _Direct(
         sql,

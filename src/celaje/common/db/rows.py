@@ -13,7 +13,9 @@ def fetch_one(tx: Transaction, statement: Executable) -> dict[str, Any] | None:
 
 
 def fetch_all(tx: Transaction, statement: Executable) -> list[dict[str, Any]]:
-    return [dict(row) for row in tx.execute(statement).mappings()]
+    found = tx.execute(statement)
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def fetch_value(tx: Transaction, statement: Executable) -> Any:

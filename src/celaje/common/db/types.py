@@ -11,17 +11,32 @@ _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 
 
+def _to_json(value: Any) -> str | None:
+    return None if value is None else _encode(value).decode()
+
+
+def _from_json(value: str | None) -> Any:
+    return None if value is None else _decode(value)
+
+
+def _to_text(value: datetime.datetime | None) -> str | None:
+    """As SQLAlchemy writes it for SQLite, in a third of the time."""
+    return None if value is None else value.isoformat(" ", "microseconds")
+
+
 class Json(TypeDecorator[Any]):
     """Any JSON value in a text column; None stays NULL."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        return None if value is None else _encode(value).decode()
+    # The conversions themselves: what a TypeDecorator makes of `process_...` costs a call more a value.
 
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
-        return None if value is None else _decode(value)
+    def bind_processor(self, dialect: Any) -> Any:
+        return _to_json
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        return _from_json
 
 
 class Moment(TypeDecorator[datetime.datetime]):
@@ -36,6 +51,9 @@ class Moment(TypeDecorator[datetime.datetime]):
 
             return dialect.type_descriptor(DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return _to_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
 
 def new_metadata() -> MetaData:

@@ -9,9 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, exists, func, select, type_coerce
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    select,
+    type_coerce,
+)
 
-from celaje.common.db import Transaction, fetch_all
+from celaje.common.db import Prepared, Transaction, fetch_all
 from celaje.common.db.paging import page
 from celaje.common.errors import Invalid
 from celaje.compute import states
@@ -204,16 +215,25 @@ def _tagged(key: str, names: list[str]) -> ColumnElement[bool]:
     return {"tags": every, "tags-any": some, "not-tags": ~every, "not-tags-any": ~some}[key]
 
 
+def _of_servers(table: Table, *order: Column[Any]) -> Prepared:
+    """`ids`"""
+    some = table.c.server_id.in_(bindparam("ids", expanding=True))
+    return Prepared(select(table).where(some).order_by(*order))
+
+
+_belonging = {
+    "metadata": _of_servers(SERVER_METADATA),
+    "interfaces": _of_servers(INTERFACES, INTERFACES.c.position),
+    "devices": _of_servers(BLOCK_DEVICES, BLOCK_DEVICES.c.created_at),
+    "tags": _of_servers(SERVER_TAGS, SERVER_TAGS.c.tag),
+}
+
+
 def belongings(tx: Transaction, ids: list[str], *, tags: bool) -> dict[str, dict[str, list[Row]]]:
     """metadata, tags, interfaces and devices of many servers: one query for each."""
-    tables = [("metadata", SERVER_METADATA, ()), ("interfaces", INTERFACES, (INTERFACES.c.position,))]
-    tables.append(("devices", BLOCK_DEVICES, (BLOCK_DEVICES.c.created_at,)))
-    if tags:
-        tables.append(("tags", SERVER_TAGS, (SERVER_TAGS.c.tag,)))
-    found: dict[str, dict[str, list[Row]]] = {"tags": {}}
-    for name, table, order in tables:
-        listed: dict[str, list[Row]] = {}
-        for row in fetch_all(tx, select(table).where(table.c.server_id.in_(ids)).order_by(*order)):
-            listed.setdefault(row["server_id"], []).append(row)
-        found[name] = listed
+    found: dict[str, dict[str, list[Row]]] = {name: {} for name in _belonging}
+    for name, query in _belonging.items():
+        if tags or name != "tags":
+            for row in query.all(tx, ids=ids):
+                found[name].setdefault(row["server_id"], []).append(row)
     return found
