@@ -5,7 +5,7 @@ import json
 import os
 
 import pytest
-from tests.volume.guests import OCTETS, World, until
+from tests.volume.guests import MEGABYTES, OCTETS, World, until
 
 pytestmark = [
     pytest.mark.ceph,
@@ -100,7 +100,7 @@ def test_a_backup_gives_back_what_a_guest_wrote(world, servers):
 
 
 def test_a_volume_is_cloned_from_an_image_of_the_same_cluster(world, servers, ceph, pools):
-    data = os.urandom(8 << 20)
+    data = os.urandom(MEGABYTES << 20)
     body = {"name": "raw", "disk_format": "raw", "container_format": "bare"}
     image_id = world.image.post("/v2/images", body).ok(201)["id"]
     world.image.request("PUT", f"/v2/images/{image_id}/file", raw=data, headers=OCTETS).ok(204)
