@@ -14,7 +14,7 @@ def celaje(tmp_path):
     user can have caused is told without a stack trace."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "CELAJE"))}
 
-    def run(*words, seconds=30):
+    def run(*words, seconds=120):
         done = subprocess.run(
             [str(BIN / "celaje"), *map(str, words)],
             env={**environment, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "xdg")},

@@ -138,3 +138,6 @@ def test_follow_shows_it_until_it_has_ended(past, celaje):  # noqa: F811
         upload.join(30)
     assert following.returncode == 0, after
     assert "flow image.upload: done" in after
+    # It has ended: one line for machines, and no waiting.
+    (line,) = celaje("flow", "show", image, "--follow", "--json").splitlines()
+    assert json.loads(line)[0]["outcome"] == "ok"

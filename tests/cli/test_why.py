@@ -101,6 +101,40 @@ def test_what_is_not_found_and_who_has_no_token(past, celaje):  # noqa: F811
     assert "none that holds" in found["token"]
 
 
+def test_what_a_driver_refused_names_the_driver(past, celaje):  # noqa: F811
+    driver = past.cloud.running["volume"].workers["fake"].driver
+    driver.state.add_rules([{"operation": "create_snapshot", "error": "the pool is full", "times": 1}])
+    body = {"snapshot": {"volume_id": past.volume_id, "name": "s", "force": True}}
+    snapshot = past.volume.post("/v3/snapshots", body).ok(202)["snapshot"]["id"]
+    until(lambda: "undone" in celaje("why", snapshot))
+    page = celaje("why", snapshot)
+    assert max(map(len, page.splitlines())) <= 80
+    reason, found = facts(celaje, snapshot)
+    assert reason["because"] == "the pool is full"
+    assert found["driver"].startswith("FakeDriver, in its create_snapshot, after ")
+    data = reason["data"]
+    assert (data["driver"]["driver"], data["driver"]["operation"]) == ("FakeDriver", "create_snapshot")
+    assert (data["resource_id"], data["state"]) == (snapshot, "failed")
+    assert data["step"]["target"] == "volume-worker.celaje@fake"
+
+
+def test_machines_get_the_numbers_as_numbers(past, celaje):  # noqa: F811
+    reason, _ = facts(celaje, past.failed)
+    assert reason["data"]["flow_id"] and reason["data"]["error"]["class"].endswith("NoValidHost")
+    (removed,) = reason["verdict"]["filters"][-1]["removed"]
+    assert (removed["host"], removed["alike"]) == ("celaje", 0)
+    demo = past.cloud.as_user("volume", "demo", "demo")
+    asked = refused(past, "volume", demo.post("/v3/types", {"volume_type": {"name": "t"}}))
+    data = facts(celaje, asked)[0]["data"]
+    assert (data["request_id"], data["status"], data["method"]) == (asked, 403, "POST")
+    assert data["error"]["details"]["action"] == "volume_extension:type_create"
+    # What a refusal of a resource rests on is not said twice.
+    past.volume.delete(f"/v3/volumes/{past.volume_id}")
+    past.cloud.running["volume"]._requests.write()
+    _, found = facts(celaje, past.volume_id)
+    assert sum(words.startswith("creating") for words in found.values()) == 1
+
+
 def test_a_volume_that_waits_names_whom_for_and_until_when(past, celaje):  # noqa: F811
     service = past.cloud.running["volume"]
     (worker,) = [server for server in service._servers if server.target.topic == "volume-worker"]

@@ -97,7 +97,7 @@ def show_command(  # noqa: PLR0917 - one argument an option
     ended it. Of a resource: its latest request, and a line for each earlier one."""
     with opened(state, files, dirs) as journals:
         if follow:
-            _follow(journals, identifier, as_sequence, everything)
+            _follow(journals, identifier, as_sequence, everything, as_json)
             return
         earlier, nodes = stories(journals, identifier, everything)
         if as_json:
@@ -150,15 +150,19 @@ def width() -> int:
     return min(120, shutil.get_terminal_size((80, 24)).columns)
 
 
-def _follow(journals: Any, identifier: str, as_sequence: bool, everything: bool) -> None:
-    """On a terminal the picture is drawn anew; elsewhere each change is printed below the one before."""
+def _follow(journals: Any, identifier: str, as_sequence: bool, everything: bool, as_json: bool) -> None:
+    """On a terminal the picture is drawn anew; elsewhere each change is printed below the one before, for
+    machines as one line."""
     from celaje.common import clock
 
     before: list[str] = []
     while True:
         _, nodes = stories(journals, identifier, everything)
-        lines = _drawn(nodes, as_sequence)
-        if sys.stdout.isatty():
+        if as_json:
+            lines = [json.dumps([node.plain() for node in nodes])]
+        else:
+            lines = _drawn(nodes, as_sequence)
+        if sys.stdout.isatty() and not as_json:
             click.clear()
             # What does not fit above the last line would scroll the rest away.
             show(lines[-(shutil.get_terminal_size().lines - 1) :])
@@ -258,7 +262,7 @@ def listed(flows: list[Any]) -> list[str]:
     """A line a flow; where it waits or why it failed below it."""
     from celaje.common import clock
     from celaje.common.log import mask
-    from celaje.journals.words import cut, duration, safe
+    from celaje.journals.words import cut, duration, safe, short
 
     if not flows:
         return []
@@ -274,6 +278,7 @@ def listed(flows: list[Any]) -> list[str]:
         lines.append(f"  {stamp}  {row['name']:{size}}  {state}{took:>9}")
         resource = f"{row['resource_type']} {row['resource_id']}" if row["resource_id"] else ""
         ids = f"    {row['request_id'] or row['id']}  "
+        resource = resource if len(ids) + len(resource) <= wide else short(resource)
         lines.append(click.style(ids + cut(resource, wide - len(ids)), dim=True))
         remark = (
             f"waits for {row['waiting_on'].removeprefix('signal:')}"

@@ -15,7 +15,8 @@ def duration(seconds: float | None) -> str:
         if size == 1.0 and seconds < 0.9995:
             milliseconds = seconds * 1000
             return f"{milliseconds:.1f} ms" if milliseconds < 99.95 else f"{milliseconds:.0f} ms"
-        if unit == "d" or seconds < {"s": 60, "min": 3600, "h": 86400}[unit] or _is_odd(unit, seconds):
+        # What rounds to 60 min is 1 h.
+        if unit == "d" or seconds < {"s": 60, "min": 3598, "h": 86350}[unit] or _is_odd(unit, seconds):
             amount = seconds / size
             exact = abs(amount - round(amount)) < 0.005
             return f"{amount:.0f} {unit}" if exact or amount >= 100 else f"{amount:.3g} {unit}"
