@@ -291,6 +291,24 @@ def test_what_a_migration_makes_is_hidden_and_not_to_be_touched(
     assert seen["counted"] == usage["quota_set"]["volumes"]["in_use"]
 
 
+def test_a_server_that_is_deleted_meanwhile_frees_its_volume(
+    cloud, volumes, compute, server, used, driver, monkeypatch
+):
+    whole = type(driver).begin_swap
+
+    def late(of, old, new, volume=None):
+        compute.delete(f"/v2.1/servers/{server}", headers=NOVA)
+        return whole(driver, of, old, new, volume)
+
+    monkeypatch.setattr(driver, "begin_swap", late)
+    act(volumes, used["id"], "os-migrate_volume", {"host": other_pool(used)})
+    until(lambda: compute.get(f"/v2.1/servers/{server}", headers=NOVA).status == 404, what="the server's end")
+    left = settle(volumes, f"/v3/volumes/{used['id']}", "volume", status="available")
+    alone(volumes, used)
+    assert left["attachments"] == []
+    assert content(cloud, left) == f"words of {used['id']}"
+
+
 def test_a_swap_that_no_migration_asks_for_is_refused(cloud, volumes, compute, server, used):
     """As Nova does since 2025 (and Tempest's test_volume_swap wants it)."""
     other = make(volumes)

@@ -50,7 +50,7 @@ def plan() -> list[Node]:
             nodes.append(Node(f"{service}-conductor{number}", host, (f"{service}.conductor",)))
         for service in ("volume", "compute"):
             nodes.append(Node(f"{service}-scheduler{number}", host, (f"{service}.scheduler",)))
-        nodes.append(Node(f"volume-worker{number}", host, ("volume.worker",)))
+        nodes.append(Node(f"volume-worker{number}", host, ("volume.worker", "volume.backup")))
     for host in COMPUTE_HOSTS:
         nodes.append(Node(f"{host}-worker", host, ("compute.worker", "network.worker")))
     return nodes

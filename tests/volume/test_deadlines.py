@@ -122,7 +122,7 @@ class Scene:
         return self.post("/group_snapshots", group_snapshot={"group_id": group})["group_snapshot"]["id"]
 
 
-WORKER, SCHEDULER = "volume-worker", "volume-scheduler"
+WORKER, SCHEDULER, BACKUP = "volume-worker", "volume-scheduler", "volume-backup"
 
 
 def create(scene):
@@ -255,14 +255,14 @@ def import_backup(scene):
     backup = scene.backup(scene.volume())
     record = scene.client.get(f"/backups/{backup}/export_record").body["backup-record"]
     scene.service.database.write(lambda tx: tx.execute(BACKUPS.delete().where(BACKUPS.c.id == backup)))
-    scene.away(WORKER)
+    scene.away(BACKUP)
     scene.post("/backups/import_record", 201, **{"backup-record": record})
     return backup
 
 
 def delete_backup(scene):
     backup = scene.backup(scene.volume())
-    scene.away(WORKER)
+    scene.away(BACKUP)
     assert scene.client.delete(f"/backups/{backup}").status == 202
     return backup
 
@@ -336,6 +336,26 @@ def detaching(scene):
     return volume
 
 
+def hidden(action, arguments):
+    """What is made for a volume that a server uses and that is to move to the other back end."""
+
+    def story(scene):
+        volume = scene.volume()
+        here = "fast" if "fast" in scene.row("volume", volume)["host"] else "slow"
+        other = "slow" if here == "fast" else "fast"
+        specs = {"name": f"on-{other}", "extra_specs": {"volume_backend_name": other}}
+        scene.post("/types", 200, volume_type=specs)
+        attachment = scene.attachment(volume, connector={"host": "elsewhere"})
+        scene.post(f"/attachments/{attachment}/action", 204, **{"os-complete": {}})
+        assert scene.row("volume", volume)["status"] == "in-use"
+        scene.away(WORKER)
+        scene.act(volume, action, arguments(other))
+        found = scene.client.get("/volumes/detail").body["volumes"]
+        return next(each["id"] for each in found if each["migration_status"] == f"target:{volume}")
+
+    return story
+
+
 def part(number, story):
     return lambda scene: story(scene)[number]
 
@@ -344,6 +364,12 @@ def part(number, story):
 STORIES = {
     ("volume", "creating", "volume.create"): create,
     ("volume", "creating", "group.create_from_source"): copy_of_a_group_s_volume,
+    ("volume", "creating", "volume.migrate"): hidden(
+        "os-migrate_volume", lambda other: {"host": f"node@{other}#{other}"}
+    ),
+    ("volume", "creating", "volume.retype"): hidden(
+        "os-retype", lambda other: {"new_type": f"on-{other}", "migration_policy": "on-demand"}
+    ),
     ("volume", "downloading", "volume.create"): download,
     ("volume", "downloading", "volume.reimage"): acted("os-reimage", {"image_id": IMAGE}),
     ("volume", "reserved", "volume.reclaim"): part(1, reserved),

@@ -34,7 +34,7 @@ VOLUME_STATES = [
         # The hidden one to which an attached volume moves is its migration's.
         (CREATE, "group.create_from_source", MIGRATE, RETYPE),
         "volume_create_deadline",
-        ("error", "deleting"),
+        ("error", "error_deleting", "gone"),
     ),
     Passing("downloading", "is written from an image", (CREATE, REIMAGE), "volume_create_deadline", "error"),
     State("available"),
