@@ -14,6 +14,9 @@ from tests.cluster.load import Load
 from tests.servers import rabbitmq
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+with_broker = pytest.mark.skipif(
+    os.environ.get("CELAJE_TEST_TRANSPORT") == "zmq", reason="without a broker there is none to lose"
+)
 
 
 @pytest.fixture
@@ -72,6 +75,7 @@ def test_a_process_that_hangs_and_goes_on(cluster, under_load, name):
 
 
 # Shorter than calls and leases last, and longer.
+@with_broker
 @pytest.mark.parametrize("pause", [2, 30])
 def test_the_broker_is_killed_and_comes_back(cluster, under_load, pause):
     with under_load("broker killed and started again"):
@@ -80,6 +84,7 @@ def test_the_broker_is_killed_and_comes_back(cluster, under_load, pause):
         cluster.broker = rabbitmq.start(cluster.folder / "rabbitmq", cluster.broker.port)
 
 
+@with_broker
 def test_an_api_that_is_started_while_the_broker_is_away_answers(cluster):
     sdk = cluster.sdk()
     rabbitmq.kill(cluster.broker)
@@ -95,6 +100,7 @@ def test_an_api_that_is_started_while_the_broker_is_away_answers(cluster):
     sdk.delete_volume(volume.id, wait=True)
 
 
+@with_broker
 def test_the_broker_comes_back_with_nothing(cluster, under_load):
     with under_load("broker killed, its data wiped"):
         rabbitmq.kill(cluster.broker)
@@ -135,6 +141,7 @@ def test_the_balancers_timeout_is_shorter_than_the_operation(cluster, under_load
             cluster.limit_balancer("90s")
 
 
+@with_broker
 @pytest.mark.parametrize("how", ["cut", "silence"])
 @pytest.mark.parametrize("name", ["volume-worker1", "compute1-worker"])
 def test_a_worker_is_cut_off_from_the_bus_and_back(cluster, under_load, name, how):
@@ -149,6 +156,7 @@ def test_a_worker_is_cut_off_from_the_bus_and_back(cluster, under_load, name, ho
             gate.open()
 
 
+@with_broker
 def test_a_step_whose_worker_was_cut_off_never_runs_beside_itself(cluster):
     """It goes on in the cut-off worker; the broker gives the message to the twin, which waits for the end of
     that before it looks at the volume itself, and finds it made."""
