@@ -106,6 +106,12 @@ def attached(scene):
     scene.made["attachment"] = row["id"]
 
 
+def attached_twice(scene):
+    scene.made["volume"] = scene.volume(volume_type="shared")
+    assert [attach(scene, number).status for number in (0, 1)] == [204, 204]
+    scene.made["attachments"] = [row["id"] for row in scene.rows(ATTACHMENTS)]
+
+
 def plain(scene):
     scene.made["volume"] = scene.volume()
 
@@ -128,6 +134,14 @@ def offered(scene):
 
 def detach(scene):
     return scene.compute.delete(f"/attachments/{scene.made['attachment']}")
+
+
+def detach_first(scene):
+    return scene.compute.delete(f"/attachments/{scene.made['attachments'][0]}")
+
+
+def detach_second(scene):
+    return scene.compute.delete(f"/attachments/{scene.made['attachments'][1]}")
 
 
 def force_detach(scene):
@@ -217,6 +231,7 @@ RACES = {
     "attach, force detach": (plain, (attach, force_detach), None),
     "attach, force delete": (plain, (attach, force_delete), None),
     "detach, detach": (attached, (detach, detach), None),
+    "detach both": (attached_twice, (detach_first, detach_second), {2}),
     "detach, delete": (attached, (detach, delete), None),
     "detach, extend": (attached, (detach, extend), None),
     "detach, retype": (attached, (detach, retype), None),
@@ -249,6 +264,8 @@ def lab(tmp_path):
     lab = Lab(tmp_path)
     lab.start(enabled_backends=["fast"])
     lab.client("admin").post("/types", {"volume_type": {"name": "other"}})
+    shared = {"name": "shared", "extra_specs": {"multiattach": "<is> True"}}
+    lab.client("admin").post("/types", {"volume_type": shared})
     yield lab
     lab.close()
 

@@ -64,7 +64,7 @@ _holding: dict[Table, Any] = {}
 class Transaction:
     """What queries get: a connection inside a transaction, and the hooks of its commit."""
 
-    __slots__ = ("_after", "_holds", "connection", "dialect", "moves", "now", "raw", "spoiled", "statements")
+    __slots__ = ("_after", "connection", "dialect", "holds", "moves", "now", "raw", "spoiled", "statements")
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ class Transaction:
         """`now` is `Database.now`: what other processes compare with their own present is by it."""
         self.connection = connection
         self.now = now
-        # SQLite has one writer at a time: there everything is held.
-        self._holds = writing and raw is None
+        # Whether rows have to be held: SQLite has one writer at a time, there everything is.
+        self.holds = writing and raw is None
         self.dialect = connection.dialect.name
         # SQLite's own connection, for Prepared statements; None on other databases.
         self.raw = raw
@@ -103,7 +103,7 @@ class Transaction:
     def hold(self, table: Table, row_id: Any) -> None:
         """In a unit that writes: nobody else changes this row until its end. Before the row is read: what
         was read of it earlier may be old by the time that a compare-and-set succeeds."""
-        if self._holds:
+        if self.holds:
             statement = _holding.get(table)
             if statement is None:
                 found = select(table.c.id).where(table.c.id == bindparam("row")).with_for_update()

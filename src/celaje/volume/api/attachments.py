@@ -343,6 +343,7 @@ def _reload(request: Request, attachment_id: str) -> Row:
 
 
 def _drop(tx: Transaction, attachment_id: str) -> None:
+    attachments.hold_volume_of(tx, attachment_id)
     row = attachments.get(tx, attachment_id)
     if row is not None and row["flow_id"] is None:
         attachments.remove(tx, attachment_id)

@@ -11,7 +11,7 @@ from celaje.common.wsgi import Request
 from celaje.volume import errors
 from celaje.volume.db import attachments, snapshots, types, volumes
 from celaje.volume.db.seeds import DEFAULT_TYPE
-from celaje.volume.db.tables import ATTACHMENTS, BACKENDS, SNAPSHOTS, VOLUMES
+from celaje.volume.db.tables import BACKENDS, SNAPSHOTS, VOLUMES
 
 Row = dict[str, Any]
 
@@ -44,7 +44,7 @@ def snapshot(request: Request, tx: Transaction, snapshot_id: str, rule: str | No
 
 
 def attachment(request: Request, tx: Transaction, attachment_id: str, rule: str | None = None) -> Row:
-    tx.hold(ATTACHMENTS, attachment_id)
+    attachments.hold_volume_of(tx, attachment_id)
     row = attachments.get_of_project(tx, attachment_id, scope_of(request))
     if row is None:
         raise errors.VolumeAttachmentNotFound(filter=f"attachment_id = {attachment_id}")

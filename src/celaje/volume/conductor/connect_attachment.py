@@ -61,6 +61,7 @@ def connection_info(answer: Row, volume: Row, attachment_id: str | None, mode: s
 def attachment_connected(tx: Transaction, attachment_id: str, flow_id: str, opened: Row, term: float) -> None:
     connector, info = opened["connector"], opened["info"]
     now = clock.now()
+    attachments.hold_volume_of(tx, attachment_id)
     row = attachments.get(tx, attachment_id)
     if row is None or row["flow_id"] != flow_id:
         return

@@ -15,6 +15,7 @@ Row = dict[str, Any]
 
 def disconnecting_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
     arguments = flow_row["arguments"]
+    attachments.hold_volume_of(tx, arguments["attachment_id"])
     STATES.move(
         tx,
         ATTACHMENTS,
@@ -41,6 +42,7 @@ def disconnect_attachment(
 
 
 def attachment_gone(tx: Transaction, attachment_id: str, flow_id: str, volume_id: str) -> None:
+    attachments.hold_volume_of(tx, attachment_id)
     row = attachments.get(tx, attachment_id)
     if row is not None and row["flow_id"] == flow_id:
         attachments.remove(tx, attachment_id)

@@ -96,6 +96,7 @@ def another_term(tx: Transaction, attachment_id: str, flow_id: str, term: float)
 
 
 def take_back(tx: Transaction, attachment_id: str, flow_id: str) -> None:
+    attachments.hold_volume_of(tx, attachment_id)
     row = attachments.get(tx, attachment_id)
     if row is not None and row["flow_id"] == flow_id:
         attachments.remove(tx, attachment_id)

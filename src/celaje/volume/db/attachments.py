@@ -32,6 +32,16 @@ _hold = Prepared(
     .values(flow_id=bindparam("holder"), connector=bindparam("link", type_=ATTACHMENTS.c.connector.type))
 )
 
+_volume_of = select(ATTACHMENTS.c.volume_id).where(ATTACHMENTS.c.id == bindparam("row"))
+_hold_volume_of = select(VOLUMES.c.id).where(VOLUMES.c.id == _volume_of.scalar_subquery()).with_for_update()
+
+
+def hold_volume_of(tx: Transaction, attachment_id: str) -> None:
+    """Before the attachment is read or changed: who decides by all attachments of a volume, or settles its
+    state by them, holds the volume, and all take it first, so that no two wait for each other."""
+    if tx.holds:
+        tx.execute(_hold_volume_of, {"row": attachment_id})
+
 
 def of_volume(tx: Transaction, volume_id: str) -> list[Row]:
     return _of_volume.all(tx, volume=volume_id)
@@ -74,6 +84,8 @@ def settle_volume(tx: Transaction, volume_id: str, *, also: tuple[str, ...] = ()
     """Give the volume the state that its attachments say, unless a flow or an operator has put it into
     another: in-use if one is attached, else attaching, reserved, and without any available. Returns it.
     `also`: states from which it comes back as well."""
+    # Of two that let go at once the later one must see that the other has.
+    tx.hold(VOLUMES, volume_id)
     status, attached = state_of(of_volume(tx, volume_id))
     # Attachments hold terms of their own; a volume's own term is for states without an attachment.
     VOLUME_STATES.move(
@@ -93,6 +105,7 @@ def settle_volume(tx: Transaction, volume_id: str, *, also: tuple[str, ...] = ()
 def give_back(tx: Transaction, volume_id: str, flow_id: str, held_as: str, **values: Any) -> bool:
     """A flow lets go of the volume that it held as `held_as`: the state is what the attachments say by now,
     since a server may have let go of the volume meanwhile. False: the flow did not hold it so."""
+    tx.hold(VOLUMES, volume_id)
     status, attached = state_of(of_volume(tx, volume_id))
     return VOLUME_STATES.move(
         tx,
