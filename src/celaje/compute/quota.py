@@ -54,10 +54,10 @@ def usage(tx: Transaction, project_id: str, user_id: str = "") -> dict[str, int]
     return {key: int(value) for key, value in row.items()}
 
 
-def check(tx: Transaction, conf: Any, project_id: str, asked: dict[str, int]) -> None:
-    """Raise OverServerQuota when `asked` does not fit any more; called before the insert, in its unit."""
+def check(tx: Transaction, allowed: dict[str, int], project_id: str, asked: dict[str, int]) -> None:
+    """Raise OverServerQuota when `asked` does not fit into `allowed` (see `limits`) any more; called before
+    the insert, in its unit."""
     serialise(tx, f"quota {project_id}")
-    allowed = limits(tx, conf, project_id)
     used = usage(tx, project_id)
     over = [
         name

@@ -24,6 +24,12 @@ Row = dict[str, Any]
 ENDED = ("done", "failed")
 
 
+class _Waiter(threading.Condition):
+    """One thread's; `news`: something has changed since it began to look."""
+
+    news = False
+
+
 class Flows:
     """`service` is whose flows they are, for the log. `nudge(flow_id)` is called after the commit and may do
     nothing: the engine's scan finds the flow anyway, a little later. `deadline_of(option)` gives the seconds
@@ -51,7 +57,7 @@ class Flows:
         self._deadline_of = deadline_of
         self._seal = seal
         # Those who wait here for a flow: a change wakes the flow's own waiters only.
-        self._waiters: dict[str, list[threading.Condition]] = {}
+        self._waiters: dict[str, list[_Waiter]] = {}
         self._lock = threading.Lock()
 
     def submit(
@@ -230,6 +236,7 @@ class Flows:
             woken = list(waiters.get(flow_id, ())) if flow_id else [w for ws in waiters.values() for w in ws]
         for waiter in woken:
             with waiter:
+                waiter.news = True
                 waiter.notify_all()
 
     def wait(self, flow_id: str, timeout: float, checkpoint: str | None = None) -> Row:
@@ -237,17 +244,20 @@ class Flows:
         neither came within `timeout` seconds; the flow goes on."""
         began = clock.monotonic()
         end = began + timeout
-        waiter = threading.Condition()
+        waiter = _Waiter()
         with self._lock:
             self._waiters.setdefault(flow_id, []).append(waiter)
         try:
-            with waiter:
-                while (row := self.database.read(self._passed, flow_id, checkpoint)) is None:
-                    left = end - clock.monotonic()
-                    if left <= 0:
-                        raise self._timeout(flow_id, timeout)
-                    # An engine in another process cannot notify: look again soon.
-                    clock.wait(waiter, min(left, 0.1))
+            # It looks without the lock: whoever has news for it, the flow itself, must not wait meanwhile.
+            while (row := self.database.read(self._passed, flow_id, checkpoint)) is None:
+                left = end - clock.monotonic()
+                if left <= 0:
+                    raise self._timeout(flow_id, timeout)
+                with waiter:
+                    if not waiter.news:
+                        # An engine in another process cannot notify: look again soon.
+                        clock.wait(waiter, min(left, 0.1))
+                    waiter.news = False
         finally:
             with self._lock:
                 others = self._waiters[flow_id]

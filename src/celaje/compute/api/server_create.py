@@ -126,8 +126,7 @@ class _Order:
 
     def _allowed(self, tx: Transaction, project_id: str, least: int, most: int) -> int:
         """As many as the quota lets in, between `least` and `most`."""
-        conf = self.request.service.conf
-        limits = quota.limits(tx, conf, project_id)
+        limits = quota.limits(tx, self.request.service.conf, project_id)
         items = limits["metadata_items"]
         if 0 <= items < len(self.wanted.get("metadata") or ()):
             raise OverQuota(f"Maximum number of metadata items exceeds {items}")
@@ -138,7 +137,7 @@ class _Order:
                 "ram": count * self.flavor["memory_mb"],
             }
             try:
-                quota.check(tx, conf, project_id, asked)
+                quota.check(tx, limits, project_id, asked)
             except OverQuota:
                 if count == least:
                     raise
