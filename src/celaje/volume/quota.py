@@ -81,12 +81,13 @@ class Quotas:
         if 0 <= largest < size:
             raise errors.VolumeSizeExceedsLimit(size=size, limit=largest)
         volumes, snapshots = quotas.usage(tx, project_id)
-        name, type_id = volume_type["name"], volume_type["id"]
-        self._check_gigabytes(limits, (volumes, snapshots), volume_type, size if grow is None else grow)
+        name = volume_type["name"]
+        own = _of_type(tx, project_id, limits, volume_type, volumes)
+        self._check_gigabytes(limits, (volumes, snapshots), volume_type, own, size if grow is None else grow)
         if grow is None:
             for resource, counts in (
                 ("volumes", volumes.values()),
-                (f"volumes_{name}", _of(volumes, type_id)),
+                (f"volumes_{name}", own),
             ):
                 allowed = limits.get(resource, -1)
                 if 0 <= allowed < _numbers(counts) + 1:
@@ -105,14 +106,15 @@ class Quotas:
         quotas.lock(tx, project_id)
         limits = self._limits(tx, project_id)
         volumes, snapshots = quotas.usage(tx, project_id)
-        name, type_id = volume_type["name"], volume_type["id"]
+        name = volume_type["name"]
+        own = _of_type(tx, project_id, limits, volume_type, volumes)
         allowed = limits.get(f"volumes_{name}", -1)
-        used = _numbers(_of(volumes, type_id))
+        used = _numbers(own)
         if 0 <= allowed < used + 1:
             raise errors.VolumeLimitExceeded(allowed=allowed, name=f"volumes_{name}", used=used, requested=1)
         allowed = limits.get(f"gigabytes_{name}", -1)
-        used = _sizes(_of(volumes, type_id))
-        used += _sizes(_of(snapshots, type_id)) if self._snapshots_cost else 0
+        used = _sizes(own)
+        used += _sizes(_of(snapshots, volume_type["id"])) if self._snapshots_cost else 0
         if 0 <= allowed < used + size:
             raise errors.VolumeSizeExceedsAvailableQuota(
                 name=f"gigabytes_{name}", requested=size, quota=allowed, consumed=used
@@ -126,7 +128,8 @@ class Quotas:
         volumes, snapshots = quotas.usage(tx, project_id)
         name, type_id = volume_type["name"], volume_type["id"]
         if self._snapshots_cost:
-            self._check_gigabytes(limits, (volumes, snapshots), volume_type, size)
+            own = _of_type(tx, project_id, limits, volume_type, volumes)
+            self._check_gigabytes(limits, (volumes, snapshots), volume_type, own, size)
         for resource, counts in (
             ("snapshots", snapshots.values()),
             (f"snapshots_{name}", _of(snapshots, type_id)),
@@ -144,23 +147,27 @@ class Quotas:
         *,
         volumes: list[int],
         snapshots: list[int],
+        beside: list[int] | None = None,
     ) -> None:
-        """Room for several volumes and snapshots of one type at once, given as their sizes in GiB."""
+        """Room for several volumes and snapshots of one type at once, given as their sizes in GiB. `beside`:
+        volumes of other types that come with them, and have no rows yet."""
         quotas.lock(tx, project_id)
         limits = self._limits(tx, project_id)
         largest = limits["per_volume_gigabytes"]
         for size in volumes:
             if 0 <= largest < size:
                 raise errors.VolumeSizeExceedsLimit(size=size, limit=largest)
-        counted = quotas.usage(tx, project_id)
+        held, shot = quotas.usage(tx, project_id)
         name, type_id = volume_type["name"], volume_type["id"]
+        own = _of_type(tx, project_id, limits, volume_type, held)
+        coming = [(1, size) for size in beside or ()]
         added = sum(volumes) + (sum(snapshots) if self._snapshots_cost else 0)
-        self._check_gigabytes(limits, counted, volume_type, added)
-        for what, counts, number, refused in (
-            ("volumes", counted[0], len(volumes), errors.VolumeLimitExceeded),
-            ("snapshots", counted[1], len(snapshots), errors.SnapshotLimitExceeded),
+        self._check_gigabytes(limits, (held, shot), volume_type, own, added, coming=coming)
+        for what, all_of_them, of_type, number, refused in (
+            ("volumes", [*held.values(), *coming], own, len(volumes), errors.VolumeLimitExceeded),
+            ("snapshots", shot.values(), _of(shot, type_id), len(snapshots), errors.SnapshotLimitExceeded),
         ):
-            for resource, those in ((what, counts.values()), (f"{what}_{name}", _of(counts, type_id))):
+            for resource, those in ((what, all_of_them), (f"{what}_{name}", of_type)):
                 allowed = limits.get(resource, -1)
                 used = _numbers(those)
                 if number and 0 <= allowed < used + number:
@@ -171,13 +178,17 @@ class Quotas:
         limits: dict[str, int],
         counted: tuple[quotas.Counts, quotas.Counts],
         volume_type: dict[str, Any],
+        own: list[tuple[int, int]],
         size: int,
+        *,
+        coming: Iterable[tuple[int, int]] = (),
     ) -> None:
+        """`own`: the volumes of the type; `coming`: volumes of others that count as well."""
         volumes, snapshots = counted
         name, type_id = volume_type["name"], volume_type["id"]
         for resource, parts in (
-            ("gigabytes", (volumes.values(), snapshots.values())),
-            (f"gigabytes_{name}", (_of(volumes, type_id), _of(snapshots, type_id))),
+            ("gigabytes", ([*volumes.values(), *coming], snapshots.values())),
+            (f"gigabytes_{name}", (own, _of(snapshots, type_id))),
         ):
             allowed = limits.get(resource, -1)
             used = _sizes(parts[0]) + (_sizes(parts[1]) if self._snapshots_cost else 0)
@@ -193,6 +204,20 @@ class Quotas:
     @staticmethod
     def _unlimited_types(tx: Transaction) -> dict[str, int]:
         return {f"{what}_{name}": -1 for name in types.names(tx).values() for what in PER_TYPE}
+
+
+def _of_type(
+    tx: Transaction,
+    project_id: str,
+    limits: dict[str, int],
+    volume_type: dict[str, Any],
+    volumes: quotas.Counts,
+) -> list[tuple[int, int]]:
+    """The volumes of a type; with those that a retype leads to it, where the type has a limit at all."""
+    found = _of(volumes, volume_type["id"])
+    if any(limits.get(f"{what}_{volume_type['name']}", -1) >= 0 for what in ("volumes", "gigabytes")):
+        found.append(quotas.arriving(tx, project_id, volume_type["id"]))
+    return found
 
 
 def _of(counts: quotas.Counts, type_id: str) -> list[tuple[int, int]]:

@@ -244,8 +244,12 @@ def create_from_source(request: Request) -> Row:
 def copied_group(request: Request, tx: Transaction, asked: Row) -> Row:
     """`asked` has name, description, and either source_group_id or group_snapshot_id."""
     parents, source = _parents(request, tx, asked)
+    beside: list[int] = []
     for volume_type, sizes in _by_type(tx, parents):
-        request.service.quotas.check(tx, request.context.project_id, volume_type, volumes=sizes, snapshots=[])
+        request.service.quotas.check(
+            tx, request.context.project_id, volume_type, volumes=sizes, snapshots=[], beside=beside
+        )
+        beside += sizes
     row = _new_row(request, tx, asked, source["group_type_id"], source["volume_types"])
     row |= {
         "availability_zone": source["availability_zone"],

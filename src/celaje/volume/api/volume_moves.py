@@ -131,10 +131,15 @@ def retype(request: Request, volume_id: str) -> Response:
             row,
             "volume.retype",
             goal="retyping",
+            pending_type_id=new["id"],
             sources=("available", "in-use"),
             arguments={
                 "request": _request(row, new, availability_zone=None if zones else row["availability_zone"]),
-                "becomes": {"volume_type_id": new["id"], "multiattach": multiattach},
+                "becomes": {
+                    "volume_type_id": new["id"],
+                    "multiattach": multiattach,
+                    "pending_type_id": None,
+                },
                 "change": _change_of_encryption(tx, old, new),
                 "may_move": on_demand
                 and (server is not None or not in_use)

@@ -67,7 +67,9 @@ def make_target(tx: Transaction, keys: KeyManager, flow_row: Row, facts: Row, de
     target = {
         **volume,
         **facts,
-        **dict.fromkeys(("name_id", "provider_id", "provider_location", "pending_host", "launched_at")),
+        **dict.fromkeys(
+            ("name_id", "provider_id", "provider_location", "pending_host", "pending_type_id", "launched_at")
+        ),
         "host": decision["backend"],
         "service_uuid": claim["service_uuid"],
         "availability_zone": decision["capacity"]["availability_zone"] or volume["availability_zone"],
@@ -138,6 +140,7 @@ def change_places(
         held_by=flow_id,
         attach_status=attached,
         migration_status="success",
+        pending_type_id=None,
         volume_type_id=target["volume_type_id"],
         updated_at=clock.now(),
         **becomes,

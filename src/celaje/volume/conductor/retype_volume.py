@@ -17,7 +17,7 @@ def retype_failed(tx: Transaction, flow_row: Row, error: CelajeError) -> None:
     arguments = flow_row["arguments"]
     volume_id = arguments["volume"]["id"]
     volume = volumes.get(tx, volume_id)
-    given: Row = {"pending_host": None}
+    given: Row = {"pending_host": None, "pending_type_id": None}
     if volume is not None and volume["migration_status"] == "migrating":
         given["migration_status"] = "error"
     if attachments.give_back(tx, volume_id, flow_row["id"], "retyping", **given):

@@ -21,6 +21,14 @@ _volumes = Prepared(
     .where(VOLUMES.c.project_id == bindparam("project"), VOLUMES.c.consumes_quota.is_(True))
     .group_by(VOLUMES.c.volume_type_id)
 )
+_arriving = Prepared(
+    select(func.count().label("number"), func.coalesce(func.sum(VOLUMES.c.size), 0).label("gib")).where(
+        VOLUMES.c.project_id == bindparam("project"),
+        VOLUMES.c.consumes_quota.is_(True),
+        VOLUMES.c.status == "retyping",
+        VOLUMES.c.pending_type_id == bindparam("kind"),
+    )
+)
 _snapshots = Prepared(
     select(
         SNAPSHOTS.c.volume_type_id.label("kind"),
@@ -62,6 +70,12 @@ def usage(tx: Transaction, project_id: str) -> tuple[Counts, Counts]:
         for statement in (_volumes, _snapshots)
     )
     return volumes, snapshots
+
+
+def arriving(tx: Transaction, project_id: str, type_id: str) -> tuple[int, int]:
+    """Number and GiB of the volumes of other types that are becoming of this one."""
+    row = _arriving.one(tx, project=project_id, kind=type_id)
+    return (row["number"], int(row["gib"])) if row else (0, 0)
 
 
 def backups(tx: Transaction, project_id: str) -> tuple[int, int]:

@@ -30,6 +30,8 @@ VOLUMES = Table(
     Column("size", Integer, nullable=False),
     # The size that an extension under way has promised; it counts in quotas and at the back end.
     Column("pending_size", Integer),
+    # The type that a retype under way leads to; the volume counts in the quota of both.
+    Column("pending_type_id", String(36)),
     Column("status", String(32), nullable=False),
     Column("attach_status", String(32), nullable=False),
     Column("migration_status", String(32)),

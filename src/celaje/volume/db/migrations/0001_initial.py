@@ -454,6 +454,7 @@ def upgrade() -> None:
         sa.Column("description", sa.String(length=255), nullable=True),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("pending_size", sa.Integer(), nullable=True),
+        sa.Column("pending_type_id", sa.String(length=36), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("attach_status", sa.String(length=32), nullable=False),
         sa.Column("migration_status", sa.String(length=32), nullable=True),
