@@ -188,7 +188,8 @@ def _api() -> list[cfg.Opt]:
             default=10000,
             min=0,
             help="Requests that the service's database remembers, for `celaje flow show` and `celaje why`: "
-            "those that changed something, were refused, or came from another service. 0 remembers none.",
+            "those that changed something, were refused, or came from another service. 0 remembers none. "
+            "Who looks reads through all of them: ten times as many take ten times as long.",
         ),
         cfg.StrOpt(
             "public_endpoint",
