@@ -25,7 +25,8 @@ def test_lines_levels_and_json(celaje, tmp_path):  # noqa: F811
     assert "step spawn" not in celaje("logs", "req-1", path, "--level", "info")
     entries = [json.loads(line) for line in celaje("logs", "req-1", path, "--json").splitlines()]
     assert [entry["component"] for entry in entries] == ["compute-api", "compute-conductor", "volume-api"]
-    assert entries[1]["flow"] == "f1"
+    assert (entries[1]["flow"], entries[1]["step"]) == ("f1", 1)
+    assert entries[0]["time"] == "2026-01-01T00:00:00.000Z"
 
 
 def test_nothing_found_is_told(celaje, tmp_path):  # noqa: F811

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _PLAIN = re.compile(
     r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (?P<level>[A-Z]+) (?P<logger>\S+) "
@@ -32,11 +33,12 @@ class Entry:
     step: str = ""
     more: list[str] = field(default_factory=list)
 
-    def plain(self) -> dict[str, str]:
-        found = {"time": self.time, "level": self.level, "logger": self.logger, "component": self.component}
-        found |= {**self.ids, "message": self.message}
+    def plain(self) -> dict[str, Any]:
+        """As a service's own JSON log has it."""
+        found: dict[str, Any] = {"time": f"{self.time.replace(' ', 'T')}Z", "level": self.level}
+        found |= {"logger": self.logger, "component": self.component, **self.ids, "message": self.message}
         if self.step:
-            found["step"] = self.step
+            found["step"] = int(self.step) if self.step.isdecimal() else self.step
         if self.more:
             found["more"] = "\n".join(self.more)
         return found
