@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from sqlalchemy import select
 from tests.cloud import LabCloud, until
 from tests.compute.lab import Lab
+from tests.servers import databases
 
 from celaje.cli.database import command
 from celaje.common import clock
@@ -31,7 +32,9 @@ def test_celaje_db_purge(tmp_path):
             lambda tx: tx.execute(SERVERS.update().where(SERVERS.c.id == old).values(deleted_at=long_ago))
         )
         # Beside the running cloud.
-        done = CliRunner().invoke(command, ["purge", "--days", "30", "--state", str(tmp_path / "state")])
+        url = databases.connection(tmp_path / "state", "compute")
+        where = ["--service", "compute", "--connection", url] if url else ["--state", str(tmp_path / "state")]
+        done = CliRunner().invoke(command, ["purge", "--days", "30", *where])
         assert (done.exit_code, done.output.split()) == (0, ["compute", "1", "removed"]), done.output
         for table, column in ((SERVERS, SERVERS.c.id), (SERVER_METADATA, SERVER_METADATA.c.server_id)):
             left = database.read(lambda tx, c=column: set(tx.execute(select(c)).scalars()))
