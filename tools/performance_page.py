@@ -69,13 +69,18 @@ def machine(records: dict) -> str:
         "load of the machine while measuring": f"{min(loads):.1f} to {max(loads):.1f} (of {os.cpu_count()})",
     }
     told = "".join(f"- {name}: {value}\n" for name, value in lines.items()) + "\n"
-    if max(loads) > (os.cpu_count() or 1):
+    busy = [
+        THEMES[name]
+        for name, record in records.items()
+        if record["load"] > (os.cpu_count() or 1) and name in THEMES
+    ]
+    if busy:
         # Such a run cannot show that an absolute time is held, only that it is not worse than this.
         told += (
-            "**The machine was busy with other work while this was measured**: absolute times below are "
-            "longer than they take alone, and so are the limits. Counts are not touched by it; ratios were "
-            "taken side by side, but are noisier. What is missed here has to be measured again on a quiet "
-            "machine.\n\n"
+            f"**The machine was busy with other work while this was measured: {', '.join(busy)}.** "
+            "Absolute times there are longer than they take alone, and so are the limits. Counts are not "
+            "touched by it; ratios were taken side by side, but are noisier. What is missed there has to be "
+            "measured again on a quiet machine.\n\n"
         )
     return told
 
@@ -104,7 +109,8 @@ def section(records: dict, name: str) -> str:
         *(line(row) for row in record["rows"]),
     ]
     notes = [f"- {row['what']}: {row['note']}" for row in record["rows"] if row["note"]]
-    return "\n".join([f"## {THEMES[name]}", "", *rows, "", *notes, "", ""])
+    when = f"Measured {record['at']} at a load of {record['load']:.1f}, revision {record['revision']}."
+    return "\n".join([f"## {THEMES[name]}", "", when, "", *rows, "", *notes, "", ""])
 
 
 def line(row: dict) -> str:
