@@ -217,6 +217,12 @@ class World:
             ticks.wait(0.2)
         pytest.fail(f"the guest does not see volume {volume_id}: {said}")
 
+    def lists(self, server_id, volume_id):
+        """Whether the server says that it has the volume."""
+        path = f"/v2.1/servers/{server_id}/os-volume_attachments"
+        rows = self.compute.get(path, headers=NOVA).ok()["volumeAttachments"]
+        return volume_id in [row["volumeId"] for row in rows]
+
     def detach(self, server_id, volume_id):
         path = f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}"
         self.compute.delete(path, headers=NOVA).ok(202)

@@ -200,12 +200,12 @@ def test_a_volume_that_was_taken_from_a_running_guest_is_no_longer_its(world, se
         # A path is no session that could be ended: QEMU's lock on the file holds, and nobody else opens it.
         asked = {"volumeAttachment": {"volumeId": volume_id}}
         world.compute.post(f"/v2.1/servers/{two}/os-volume_attachments", asked, headers=NOVA).ok(200)
-        listed = f"/v2.1/servers/{two}/os-volume_attachments"
-        until(lambda: not world.compute.get(listed, headers=NOVA).ok()["volumeAttachments"], 120, "refused")
+        until(lambda: not world.lists(two, volume_id), 120, "refused")
         world.settled("volumes", volume_id)
         assert world.shell(one).digest(disk) == written
         # The server that has it lets go, as its user asks; now another one may.
         world.detach(one, volume_id)
+        until(lambda: not world.lists(one, volume_id), 120, "it has let go")
         disk = world.attach(two, volume_id)
         assert world.shell(two).digest(disk) == written
         world.detach(two, volume_id)
