@@ -70,7 +70,7 @@ def _changed_over(tx: Transaction, flows: Any, arguments: Body) -> None:
     flow_id = flows.submit(
         tx,
         "server.complete_swap",
-        resource=("server", server["uuid"]),
+        resource=("volume_swap", arguments["new"]["volume_id"]),
         arguments=arguments,
         project_id=server.get("project_id"),
     )
