@@ -28,7 +28,7 @@ _CHANGE = Prepared(update(SERVERS).where(SERVERS.c.id == bindparam("row"), SERVE
 _INSERT_METADATA = insert(SERVER_METADATA)
 _INSERT_TAGS = insert(SERVER_TAGS)
 _INSERT_DEVICES = insert(BLOCK_DEVICES)
-_INSERT_INTERFACES = insert(INTERFACES)
+_INSERT_INTERFACES = Prepared(insert(INTERFACES))
 _DEVICES_OF = Prepared(
     select(BLOCK_DEVICES)
     .where(BLOCK_DEVICES.c.server_id == bindparam("server"))
@@ -198,8 +198,7 @@ def put_interfaces(tx: Transaction, server_id: str, ports: Sequence[Row]) -> Non
                 "created_at": now,
             }
         )
-    if fresh:
-        tx.execute(_INSERT_INTERFACES, fresh)
+    _INSERT_INTERFACES.run_many(tx, fresh)
 
 
 def renew_interfaces(tx: Transaction, server_id: str, infos: Iterable[Row]) -> None:

@@ -26,6 +26,11 @@ _POOLS = Prepared(
     .order_by(ALLOCATION_POOLS.c.first_key)
     .with_for_update()
 )
+_POOLS_OF = Prepared(
+    select(ALLOCATION_POOLS)
+    .where(ALLOCATION_POOLS.c.subnet_id.in_(bindparam("subnets", expanding=True)))
+    .order_by(ALLOCATION_POOLS.c.first_key)
+)
 _TAKEN = Prepared(
     select(IP_ALLOCATIONS.c.address_key)
     .where(
@@ -75,12 +80,7 @@ def set_pools(tx: Transaction, subnet_id: str, pools: Sequence[addresses.Pool]) 
 
 def pools_of(tx: Transaction, subnet_ids: Sequence[str]) -> dict[str, list[addresses.Pool]]:
     found: dict[str, list[addresses.Pool]] = {subnet_id: [] for subnet_id in subnet_ids}
-    statement = (
-        select(ALLOCATION_POOLS)
-        .where(ALLOCATION_POOLS.c.subnet_id.in_(subnet_ids))
-        .order_by(ALLOCATION_POOLS.c.first_key)
-    )
-    for row in fetch_all(tx, statement):
+    for row in _POOLS_OF.all(tx, subnets=subnet_ids):
         found[row["subnet_id"]].append((int(row["first_key"], 16), int(row["last_key"], 16)))
     return found
 

@@ -21,6 +21,11 @@ _SUBNETS = Prepared(
     .where(SUBNETS.c.network_id == bindparam("network"))
     .order_by(SUBNETS.c.created_at, SUBNETS.c.id)
 )
+_SUBNET_IDS = Prepared(
+    select(SUBNETS.c.id, SUBNETS.c.network_id)
+    .where(SUBNETS.c.network_id.in_(bindparam("networks", expanding=True)))
+    .order_by(SUBNETS.c.created_at, SUBNETS.c.id)
+)
 
 
 def get(tx: Transaction, network_id: str) -> Row | None:
@@ -45,12 +50,7 @@ def subnets(tx: Transaction, network_id: str) -> list[Row]:
 
 def subnet_ids(tx: Transaction, network_ids: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {network_id: [] for network_id in network_ids}
-    statement = (
-        select(SUBNETS.c.id, SUBNETS.c.network_id)
-        .where(SUBNETS.c.network_id.in_(network_ids))
-        .order_by(SUBNETS.c.created_at, SUBNETS.c.id)
-    )
-    for row in fetch_all(tx, statement) if network_ids else ():
+    for row in _SUBNET_IDS.all(tx, networks=network_ids) if network_ids else ():
         found[row["network_id"]].append(row["id"])
     return found
 
