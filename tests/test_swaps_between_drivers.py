@@ -16,6 +16,7 @@ from tests.compute.drivers.builders import a_server
 from tests.compute.drivers.test_block_copy import MIB
 from tests.compute.drivers.test_block_swap import guest_of, nodes, write
 from tests.compute.drivers.test_contract import QemuBench
+from tests.volume import content
 
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(180)]
 
@@ -49,20 +50,19 @@ def connected(driver, volume):
     return {**info, "data": {**info["data"], "volume_id": volume["id"]}}
 
 
-def kept(driver, volume):
-    with driver.open_content(volume) as path, open(path, "rb") as file:
-        return file.read(16 * MIB)
+def kept(driver, volume, scratch):
+    return content.head_of(driver, volume, scratch, 16 * MIB)
 
 
 @pytest.mark.parametrize("way", [("near", "far"), ("far", "near"), ("near", "far", "near", "far")])
-def test_what_is_written_meanwhile_arrives(bench, back_ends, way):
+def test_what_is_written_meanwhile_arrives(bench, back_ends, way, tmp_path):
     driver, server = bench.driver, a_server()
     driver.spawn(server, bench.image, [], [], {})
     driver.pause(server)
     first, *others = way
     volume = {"id": str(uuid.uuid4()), "size": 1}
     back_ends[first].create_volume(volume)
-    back_ends[first].replace_content(volume, lambda raw: raw.open("rb+").write(CONTENT))
+    content.put(back_ends[first], volume, tmp_path, CONTENT)
     old = connected(back_ends[first], volume)
     driver.attach_volume(server, old, None, volume["id"])
     device, expected = f"disk-{volume['id']}", bytearray(CONTENT)
@@ -91,5 +91,5 @@ def test_what_is_written_meanwhile_arrives(bench, back_ends, way):
     driver.power_off(server)
     driver.detach_volume(server, old)
     back_ends[at].terminate_connection(here, HOST)
-    assert kept(back_ends[at], here) == bytes(expected)
+    assert kept(back_ends[at], here, tmp_path) == bytes(expected)
     assert [back_ends[name].list_volumes() for name in back_ends if name != at] == [[]]

@@ -29,11 +29,12 @@ EFFECTS = {
     "volume": (
         "create_volume", "create_volume_from_image", "create_volume_from_snapshot", "create_cloned_volume",
         "delete_volume", "extend_volume", "create_snapshot", "delete_snapshot", "initialize_connection",
-        "terminate_connection", "open_content", "replace_content", "revert_to_snapshot",
-        "copy_volume_to_image", "list_volumes", "list_snapshots",
+        "terminate_connection", "revert_to_snapshot", "copy_volume_to_image", "list_volumes",
+        "list_snapshots",
     ),
     "image": ("write", "delete"),
     "backups": ("put", "remove"),
+    "connections": ("content", "replace"),
     "network": ("plug_port", "unplug_port", "update_network", "sync_router", "delete_router"),
 }  # fmt: skip
 
@@ -85,7 +86,9 @@ class Death:
         self._watch_driver("network", cloud.running["network"].worker.driver)
         for worker in cloud.running["volume"].workers.values():
             self._watch_driver("volume", worker.driver)
-        self._watch_driver("backups", cloud.running["volume"].backup_worker.archive.store)
+        backup_worker = cloud.running["volume"].backup_worker
+        self._watch_driver("backups", backup_worker.archive.store)
+        self._watch_driver("connections", backup_worker.connections)
         for store in cloud.running["image"].conductor.stores.values():
             self._watch_driver("image", store)
 

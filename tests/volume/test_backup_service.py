@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 from tests.cloud import LabCloud, until
+from tests.volume import content
 
 from celaje.common import clock
 from celaje.volume.db.tables import SERVICES
@@ -16,7 +17,8 @@ BACKENDS = {"plain": "file", "layered": "file", "far": "nbd", "over": "iscsi"}
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cloud")
-    volume = {(None, "enabled_backends"): list(BACKENDS), (None, "quota_volumes"): 50}
+    volume = {(None, "enabled_backends"): list(BACKENDS)}
+    volume.update({(None, f"quota_{each}"): 50 for each in ("volumes", "backups")})
     for name, driver in BACKENDS.items():
         volume[name, "volume_driver"] = driver
         volume[name, "volumes_dir"] = str(folder / name)
@@ -72,14 +74,11 @@ def driver_of(cloud, kind):
 
 def put(cloud, kind, volume_id, text):
     """As the user of a raw volume would have it: a qcow2's content is exchanged as a whole."""
-    driver = driver_of(cloud, kind)
-    driver.replace_content({"id": volume_id}, lambda raw: raw.open("rb+").write(b"\0" * 4096 + text))
+    content.put(driver_of(cloud, kind), {"id": volume_id}, cloud.state, text, 4096)
 
 
 def got(cloud, kind, volume_id):
-    with driver_of(cloud, kind).open_content({"id": volume_id}) as path, open(path, "rb") as file:
-        file.seek(4096)
-        return file.read(len(MARK))
+    return content.head_of(driver_of(cloud, kind), {"id": volume_id}, cloud.state, 4096 + len(MARK))[4096:]
 
 
 def test_it_is_listed_with_its_host(cloud, admin):
@@ -109,7 +108,7 @@ def test_a_volume_of_every_kind_is_saved_and_given_back(cloud, admin, kind):
     # Nothing is left open, and no passing volume.
     assert [each["id"] for each in driver_of(cloud, kind).list_volumes()] == [volume_id]
     daemon = getattr(driver_of(cloud, kind), "daemon", None)
-    assert daemon is None or not daemon.exported(volume_id)
+    assert daemon is None or not daemon.offered(volume_id)
     admin.delete(f"/v3/volumes/{volume_id}").ok(202)
     until(lambda: admin.get(f"/v3/volumes/{volume_id}").status == 404)
 

@@ -22,8 +22,8 @@ SEEDS = range(8)
 SERVER = "11111111-2222-4333-8444-55555555555{}"
 EFFECTS = (
     "create_volume", "create_cloned_volume", "create_volume_from_snapshot", "delete_volume", "extend_volume",
-    "create_snapshot", "delete_snapshot", "initialize_connection", "terminate_connection", "open_content",
-    "replace_content", "revert_to_snapshot",
+    "create_snapshot", "delete_snapshot", "initialize_connection", "terminate_connection",
+    "revert_to_snapshot",
 )  # fmt: skip
 
 
@@ -276,6 +276,7 @@ class Interleaved:
     def __init__(self, service, seed):
         self._service = service
         self._driver = service.workers["fast"].driver
+        self._connections = service.backup_worker.connections
         self.order = Interleaving(seed)
 
     def __enter__(self):
@@ -284,8 +285,8 @@ class Interleaved:
         engine.on_boundary = lambda where, flow: self.order.point(f"{flow['name']} {where}")
         self.order.watch(database, "write", "a transaction")
         for effect in EFFECTS:
-            if effect != "open_content":  # it is a context that is entered, not an effect
-                self.order.watch(self._driver, effect, effect, after=True)
+            self.order.watch(self._driver, effect, effect, after=True)
+        self.order.watch(self._connections, "replace", "replace", after=True)
         return self.order
 
     def __exit__(self, *error):
@@ -294,6 +295,7 @@ class Interleaved:
         del self._service.database.write
         for effect in EFFECTS:
             vars(self._driver).pop(effect, None)
+        del self._connections.replace
 
 
 def at_once(scene, operations):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.volume.content import head_of
 from tests.volume.guests import CINDER, LUKS_HEADER, NOVA, PLAIN, until
 
 pytestmark = [pytest.mark.guest, pytest.mark.data, pytest.mark.timeout(900), pytest.mark.xdist_group("guest")]
@@ -171,8 +172,7 @@ def test_an_encrypted_volume_is_noise_to_all_but_its_guests(world, servers, back
     ]
     driver = world.cloud.running["volume"].workers[backend].driver
     for each in (volume_id, *copies):
-        with driver.open_content({"id": each}) as path, open(path, "rb") as file:
-            head = file.read(32 << 20)
+        head = head_of(driver, {"id": each}, world.cloud.state, 32 << 20)
         assert head.startswith(b"LUKS") and PLAIN.encode() not in head
         disk = world.attach(two, each)
         assert world.shell(two).digest(disk) == written

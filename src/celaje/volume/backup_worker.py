@@ -22,14 +22,14 @@ class BackupWorker(LogLevels):
 
     def __init__(self, archive: Archive, connections: Connections, fences: Fences | None = None):
         self.archive = archive
-        self._connections = connections
+        self.connections = connections
         self._fences = fences or Fences()
         self._lock = threading.Lock()
         # Backups that are to be deleted: whoever is making one stops.
         self._unwanted: set[str] = set()
 
     def create_backup(self, connection: Row, size: int, backup: Row, parent: Row | None) -> Row:
-        with self._fences.step(backup["id"]), self._connections.content(connection, size) as content:
+        with self._fences.step(backup["id"]), self.connections.content(connection, size) as content:
             manifest = self.archive.write(
                 backup["location"],
                 backup["id"],
@@ -42,7 +42,7 @@ class BackupWorker(LogLevels):
 
     def restore_backup(self, connection: Row, size: int, backup: Row) -> None:
         with self._fences.step(connection["data"]["volume_id"]):
-            self._connections.replace(
+            self.connections.replace(
                 connection, size, lambda target: self.archive.restore(backup["location"], target)
             )
 

@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from tests.volume.content import content_of, head_of
 
 from celaje.common import clock, processes
 from celaje.volume.drivers import base, luks
@@ -32,9 +33,8 @@ def image(tmp_path):
     return {"id": clock.new_uuid(), "disk_format": "raw", "path": str(path)}
 
 
-def raw(driver, one):
-    with driver.open_content(one) as path, open(path, "rb") as file:
-        return file.read(8 * MIB)
+def raw(driver, one, tmp_path):
+    return head_of(driver, one, tmp_path, 8 * MIB)
 
 
 def opened(driver, one, passphrase, tmp_path, megabytes=2):
@@ -50,7 +50,7 @@ def opened(driver, one, passphrase, tmp_path, megabytes=2):
 def head(driver, one, tmp_path):
     """A file with the first of what lies there: opening all of a gigabyte's noise takes its time."""
     path = tmp_path / f"head-{one['id']}"
-    path.write_bytes(raw(driver, one))
+    path.write_bytes(raw(driver, one, tmp_path))
     return path
 
 
@@ -58,12 +58,12 @@ def digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def test_an_empty_volume_is_luks_as_large_as_ordered(driver):
+def test_an_empty_volume_is_luks_as_large_as_ordered(driver, tmp_path):
     one = volume(encryption=encrypted())
     first = driver.create_volume(one)
     assert driver.create_volume(one) == first
     assert [found["size"] for found in driver.list_volumes()] == [1]
-    with driver.open_content(one) as path:
+    with content_of(driver, one, tmp_path) as path:
         assert path.stat().st_size == base.GIB
         with open(path, "rb") as file:
             assert file.read(8) == b"LUKS\xba\xbe\x00\x01"
@@ -77,7 +77,7 @@ def test_an_image_is_encrypted_on_its_way_and_recoded_later(driver, image, tmp_p
         content = file.read()
     one = volume(encryption=encrypted())
     driver.create_volume_from_image(one, image)
-    assert content[:4096] not in raw(driver, one)
+    assert content[:4096] not in raw(driver, one, tmp_path)
     assert digest(opened(driver, one, KEY, tmp_path)) == digest(content)
     clone = volume()
     driver.create_cloned_volume(clone, one)
@@ -85,7 +85,7 @@ def test_an_image_is_encrypted_on_its_way_and_recoded_later(driver, image, tmp_p
     moving = {"id": clock.new_uuid(), "disk_format": "raw", "path": str(head(driver, one, tmp_path))}
     plain = volume()
     driver.create_volume_from_image(plain, {**moving, "encryption": {"passphrase": KEY}})
-    assert digest(raw(driver, plain)[: 2 * MIB]) == digest(content)
+    assert digest(raw(driver, plain, tmp_path)[: 2 * MIB]) == digest(content)
     other = volume(encryption=encrypted(OTHER, cipher="aes-cbc-essiv:sha256"))
     driver.create_volume_from_image(other, {**moving, "encryption": {"passphrase": KEY}})
     assert digest(opened(driver, other, OTHER, tmp_path)) == digest(content)

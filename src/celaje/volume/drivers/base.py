@@ -5,9 +5,7 @@ step again, and finds its own work either done or not begun.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from oslo_config import cfg
@@ -215,16 +213,6 @@ class VolumeDriver:
 
     def copy_volume_to_image(self, volume: Volume, path: str, disk_format: str) -> None:
         """Write the volume's content to the local file `path` in a Glance disk_format. VolumeMissing."""
-        raise NotImplementedError
-
-    def open_content(self, volume: Volume, snapshot: Snapshot | None = None) -> AbstractContextManager[Path]:
-        """A raw file, as large as the volume, with its content of this moment (or the snapshot's), that
-        stays so while it is open; for backups. VolumeMissing, SnapshotMissing, VolumeInUse."""
-        raise NotImplementedError
-
-    def replace_content(self, volume: Volume, write: Callable[[Path], Any]) -> None:
-        """Give a volume that nobody has open the content that `write` puts into a raw file of the volume's
-        size, empty before: all of it, or when it fails none. VolumeMissing, VolumeInUse."""
         raise NotImplementedError
 
     def prepare_copy(self, volume: Volume, copy_id: str) -> dict[str, Any] | None:

@@ -4,15 +4,12 @@ Called by volume's worker; its latency and failures are the state's rules. What 
 holds: it refuses what does not fit.
 """
 
-import contextlib
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from oslo_config import cfg
 
-from celaje.common import clock, disk_format, errors
+from celaje.common import disk_format, errors
 from celaje.common.simulated import read_rules
 from celaje.volume.drivers import base, capacity, image_source
 from celaje.volume.drivers.fake_state import (
@@ -173,33 +170,6 @@ class FakeDriver(base.VolumeDriver):
         with self.state.acting("copy_volume_to_image", base.data_id(volume)) as identifier:
             _write_empty(path, self._find(identifier).size, disk_format)
 
-    @contextlib.contextmanager
-    def open_content(self, volume: base.Volume, snapshot: base.Snapshot | None = None) -> Iterator[Path]:
-        """The content's words, at the start of an otherwise empty disk."""
-        with self.state.acting("open_content", base.data_id(volume)) as identifier:
-            found: FakeVolume | FakeSnapshot | None = (
-                self._find(identifier)
-                if snapshot is None
-                else self.state.snapshots.get(base.checked(snapshot["id"]))
-            )
-            if found is None:
-                raise base.SnapshotMissing(snapshot_id=(snapshot or {})["id"])
-            words, size = found.content.encode(), found.size
-        with _scratch(size) as path:
-            with open(path, "rb+") as file:
-                file.write(words)
-            yield path
-
-    def replace_content(self, volume: base.Volume, write: Callable[[Path], Any]) -> None:
-        with self.state.acting("replace_content", base.data_id(volume)) as identifier:
-            size = self._find(identifier).size
-        with _scratch(size) as path:
-            write(path)
-            with open(path, "rb") as file:
-                words = file.read(65536).rstrip(b"\0").decode(errors="replace")
-        with self.state.acting("replace_content", base.data_id(volume)) as identifier:
-            self._find(identifier).content = words
-
     def list_volumes(self) -> list[dict[str, Any]]:
         self.state.misbehave("list_volumes", None)
         with self.state.reading():
@@ -239,14 +209,3 @@ def _write_empty(path: str, size: int, form: str) -> None:
         Path(path).write_bytes(disk_format.empty_qcow2(size * base.GIB))
     else:
         raise errors.NotImplementedHere(f"The simulated back end makes raw and qcow2 images, not {form}.")
-
-
-@contextlib.contextmanager
-def _scratch(size: int) -> Iterator[Path]:
-    path = Path(tempfile.gettempdir()) / f"celaje-fake-{clock.new_uuid()}"
-    try:
-        with open(path, "wb") as file:
-            file.truncate(size * base.GIB)
-        yield path
-    finally:
-        path.unlink(missing_ok=True)

@@ -244,43 +244,6 @@ class FileDriver(base.VolumeDriver):
             self._take(identifier, path, copy)
             yield copy
 
-    @contextlib.contextmanager
-    def open_content(self, volume: base.Volume, snapshot: base.Snapshot | None = None) -> Iterator[Path]:
-        identifier = base.data_id(volume)
-        if snapshot is None:
-            source = self._existing(identifier)
-            opened: Any = self.still(identifier, source, volume.get("copy_id"))
-        else:
-            found = self._find(SNAPSHOT, base.checked(snapshot["id"]))
-            if found is None:
-                raise base.SnapshotMissing(snapshot_id=snapshot["id"])
-            source, opened = found, contextlib.nullcontext(found)
-        with contextlib.ExitStack() as stack:
-            with self._told_as_full():
-                path = stack.enter_context(opened)
-                if format_of(source) != "raw":
-                    raw = stack.enter_context(local_files.partial(self._folder, f"{VOLUME}-{identifier}"))
-                    self._convert(path, format_of(source), raw, "raw")
-                    path = raw
-            yield path
-
-    def replace_content(self, volume: base.Volume, write: Callable[[Path], Any]) -> None:
-        identifier = base.data_id(volume)
-        path = self._existing(identifier)
-        if self.is_written(identifier, path):
-            raise base.VolumeInUse(volume_id=volume["id"])
-        name = f"{VOLUME}-{identifier}"
-        with self._told_as_full(), local_files.partial(self._folder, name) as raw:
-            with open(raw, "rb+") as file:
-                file.truncate(virtual_size(path))
-            write(raw)
-            with local_files.partial(self._folder, name) as fresh:
-                self._convert(raw, "raw", fresh, format_of(path))
-                fresh.chmod(0o660)
-                local_files.flush(fresh)
-                fresh.replace(path)
-        local_files.flush(self._folder)
-
     def prepare_copy(self, volume: base.Volume, copy_id: str) -> dict[str, Any] | None:
         path = self._existing(base.data_id(volume))
         copy = self._find(COPY, base.checked(copy_id))

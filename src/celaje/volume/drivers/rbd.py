@@ -6,8 +6,7 @@ stands on a snapshot of its source. A volume that is deleted while others stand 
 """
 
 import contextlib
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -61,7 +60,6 @@ OPTIONS = [
 
 VOLUME, SNAPSHOT = "volume-", "snapshot-"
 DELETED, CLONE, FRESH = ".deleted", ".clone_snap", ".new"
-BEFORE = "before-restore"
 MIB = 1 << 20
 
 
@@ -275,48 +273,6 @@ class RbdDriver(base.VolumeDriver):
         with self._held(volume) as kept:
             self._convert("--image-opts", self._pool.qemu(_name(volume), kept), "-O", form, _safe(path))
 
-    @contextlib.contextmanager
-    def open_content(self, volume: base.Volume, snapshot: base.Snapshot | None = None) -> Iterator[Path]:
-        folder = self.configuration.image_conversion_dir
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True, mode=0o750)
-        with contextlib.ExitStack() as stack:
-            if snapshot is None:
-                self._existing(volume)
-                holder, kept = _name(volume), stack.enter_context(self._held(volume))
-            else:
-                holder, kept = self._holder(snapshot) or "", SNAPSHOT + base.checked(snapshot["id"])
-                if not holder:
-                    raise base.SnapshotMissing(snapshot_id=snapshot["id"])
-            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="volume-", dir=folder))
-            path = Path(place) / "content"
-            self._pool.run(
-                "export", "--no-progress", self._pool.spec(holder, kept), str(path), timeout=self._timeout
-            )
-            yield path
-
-    def replace_content(self, volume: base.Volume, write: Callable[[Path], Any]) -> None:
-        """In place, since snapshots hang on the image: what was there before comes back when it fails."""
-        size = self._existing(volume)["size"]
-        self._refuse_open(volume)
-        folder = self.configuration.image_conversion_dir
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True, mode=0o750)
-        name = _name(volume)
-        with tempfile.TemporaryDirectory(prefix="volume-", dir=folder) as place:
-            path = Path(place) / "content"
-            with open(path, "wb") as file:
-                file.truncate(size)
-            write(path)
-            self._pool.snap(name, BEFORE)
-            try:
-                self._convert("-n", "-f", "raw", str(path), "--target-image-opts", self._pool.qemu(name))
-            except BaseException:
-                self._pool.rollback(name, BEFORE, self._timeout)
-                raise
-            finally:
-                self._pool.unsnap(name, BEFORE)
-
     def list_volumes(self) -> list[dict[str, Any]]:
         return self._listed(VOLUME, "image", [each for each in self._pool.rows() if "snapshot" not in each])
 
@@ -373,7 +329,7 @@ class RbdDriver(base.VolumeDriver):
 
     def _gone(self, image: str, snapshot: str) -> bool:
         """Remove a snapshot that only a clone needed, and needs no more; False: it stays."""
-        if not snapshot.endswith(CLONE) and snapshot != BEFORE:
+        if not snapshot.endswith(CLONE):
             return False
         try:
             self._pool.unsnap(image, snapshot)
