@@ -327,8 +327,14 @@ def test_discovery(lab, volumes):
 
 def test_what_stands_behind_the_api(lab, volumes, until):
     admin = lab.client("admin")
-    until(lambda: len(admin.get("/os-services").body["services"]) == 3)
-    found = {row["binary"]: row for row in admin.get("/os-services").body["services"]}
+    binaries = {"cinder-scheduler", "cinder-conductor", "cinder-volume", "cinder-backup"}
+    found = {}
+
+    def all_are_there():
+        found.update((row["binary"], row) for row in admin.get("/os-services").body["services"])
+        return found.keys() >= binaries
+
+    until(all_are_there)
     assert found["cinder-volume"]["host"] == "node@fast"
     assert {row["state"] for row in found.values()} == {"up"}
     (pool,) = admin.get("/scheduler-stats/get_pools?detail=true").body["pools"]

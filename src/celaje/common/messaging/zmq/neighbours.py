@@ -131,6 +131,7 @@ class Neighbours:
         return peer
 
     def _lose(self, peer: Peer, why: str) -> None:
+        """Under the lock: whoever greets takes a peer and its epoch together."""
         self._ours.pop(peer, None)
         self._theirs.pop(peer, None)
         self._dispatch.lose(peer, why)
@@ -208,7 +209,8 @@ class Neighbours:
                 peer = watched[ready]
                 if peer.connection.broke() and peer is not self.me:
                     LOG.warning("the connection to %s at %s broke", peer.bus, peer.address)
-                    self._lose(peer, "the connection to it broke")
+                    with self._dispatch.lock:
+                        self._lose(peer, "the connection to it broke")
             else:
                 for connection in self._points.values():
                     connection.broke()
