@@ -118,12 +118,7 @@ def test_a_thousand_servers(tmp_path):
         def listed():
             return lab.user.get("/v2.1/servers/detail", headers=LATEST).ok()["servers"]
 
-        transport, headers = lab.user._transport, {"X-Auth-Token": lab.user.token, **LATEST}
-
-        def product():
-            _, _, chunks = transport.send("GET", "/v2.1/servers/detail", headers, None)
-            return b"".join(chunks)
-
+        product = answered(lab.user, "/v2.1/servers/detail", LATEST)
         statement = select(SERVERS).order_by(SERVERS.c.created_at.desc(), SERVERS.c.id)
 
         def bare():
@@ -148,13 +143,7 @@ def test_a_thousand_volumes(tmp_path):
             tx.execute(insert(VOLUMES), [{**row, "id": clock.new_uuid()} for _ in range(LISTED - 1)])
 
         database.write(multiply_volume)
-        transport = lab.volume._transport
-        headers = {"X-Auth-Token": lab.volume.token, "OpenStack-API-Version": "volume 3.71"}
-
-        def product():
-            _, _, chunks = transport.send("GET", "/v3/volumes/detail", headers, None)
-            return b"".join(chunks)
-
+        product = answered(lab.volume, "/v3/volumes/detail", {"OpenStack-API-Version": "volume 3.71"})
         statement = select(VOLUMES).order_by(VOLUMES.c.created_at.desc(), VOLUMES.c.id)
 
         def bare():
@@ -165,6 +154,17 @@ def test_a_thousand_volumes(tmp_path):
         compare(msgspec.json.decode(product())["volumes"], product, bare, database, "volumes")
     finally:
         lab.cloud.stop(5)
+
+
+def answered(client, path, headers):
+    """Asks, and gives the bytes of the answer."""
+    sent = {"X-Auth-Token": client.token, **headers}
+
+    def ask():
+        _, _, chunks = client._transport.send("GET", path, sent, None)
+        return b"".join(chunks)
+
+    return ask
 
 
 def compare(shown, product, bare, database, what):

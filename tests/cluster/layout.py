@@ -1,12 +1,12 @@
 """A cluster laid out: which processes there are on which machines, and where they listen."""
 
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.cloud import until
 from tests.servers.shared import spare_port
 
 APIS = ("identity", "placement", "image", "network", "volume", "compute")
@@ -86,10 +86,4 @@ class Layout:
 
     @staticmethod
     def until(condition: Callable[[], Any], seconds: float, what: str, pause: float = 0.05) -> Any:
-        end = time.monotonic() + seconds
-        while True:
-            value = condition()
-            if value:
-                return value
-            assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
-            time.sleep(pause)
+        return until(condition, seconds, what, every=pause)

@@ -53,6 +53,19 @@ class Outside:
         return work
 
 
+def dies_at(conductor, boundary):
+    """It is killed at this boundary of what it executes, counted from 0. The boundaries that it passes."""
+    passed = []
+
+    def die(where, _flow):
+        passed.append(where)
+        if len(passed) == boundary + 1:
+            conductor.engine.kill()
+
+    conductor.engine.on_boundary = die
+    return passed
+
+
 @pytest.fixture
 def outside():
     return Outside()

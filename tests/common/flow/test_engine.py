@@ -19,7 +19,7 @@ from celaje.common.messaging.errors import (
     UnsupportedVersion,
     WorkerLost,
 )
-from tests.common.flow.conftest import set_status, spoiled
+from tests.common.flow.conftest import dies_at, set_status, spoiled
 
 
 @flow("jar.make", deadline=100, way_out=spoiled)
@@ -143,14 +143,7 @@ def test_a_conductor_that_dies_anywhere_is_replaced_without_repeating_finished_s
 ):
     """The first conductor dies at its n-th boundary; a second one takes over when the lease has run out."""
     first = kitchen(make)
-    passed = []
-
-    def die(where, _flow):
-        passed.append(where)
-        if len(passed) == boundary + 1:
-            first.engine.kill()
-
-    first.engine.on_boundary = die
+    dies_at(first, boundary)
     flow_id = first.submit("jar.make", "j1")
     first.engine.execute(flow_id)
     if first.row(flow_id)["state"] == "done":
@@ -172,14 +165,7 @@ def test_a_conductor_that_dies_anywhere_is_replaced_without_repeating_finished_s
 def test_a_conductor_that_dies_while_undoing_is_replaced(kitchen, outside, virtual, boundary):
     outside.errors["fill jar"] = [Conflict("the jar leaks")] * 2
     first = kitchen(make)
-    passed = []
-
-    def die(where, _flow):
-        passed.append(where)
-        if len(passed) == boundary + 1:
-            first.engine.kill()
-
-    first.engine.on_boundary = die
+    dies_at(first, boundary)
     flow_id = first.submit("jar.make", "j1")
     first.engine.execute(flow_id)
     second = kitchen(make, owner="second")

@@ -5,7 +5,7 @@ import pytest
 from celaje.common.errors import Conflict, Unavailable
 from celaje.common.flow import flow
 from celaje.common.messaging.errors import NoSuchServer
-from tests.common.flow.conftest import set_status, spoiled
+from tests.common.flow.conftest import dies_at, set_status, spoiled
 
 
 def label(tx, jar_id):
@@ -41,14 +41,7 @@ def test_a_question_and_a_note_cost_no_transaction_of_their_own(kitchen, outside
 @pytest.mark.parametrize("boundary", range(9))
 def test_a_conductor_that_dies_anywhere_is_replaced(kitchen, outside, virtual, boundary):
     first = kitchen(choosing)
-    passed = []
-
-    def die(where, _flow):
-        passed.append(where)
-        if len(passed) == boundary + 1:
-            first.engine.kill()
-
-    first.engine.on_boundary = die
+    passed = dies_at(first, boundary)
     flow_id = first.submit("jar.choose", "j1")
     first.engine.execute(flow_id)
     virtual.advance(31)

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from celaje.common import mac_addresses
 from celaje.common.errors import Conflict, NotFound
 from celaje.common.rest import RestClient
 from celaje.common.rest.client import operation, part
@@ -152,12 +153,8 @@ def described(port: Body, network: Body) -> Body:
 
 
 def mac_address(base: str, key: str) -> str:
-    """The MAC address of the port that is made for `key`: the first three octets of `base` (four, if the
-    fourth is not 00), and others that are always the same."""
-    octets = base.split(":")
-    kept = octets[:4] if octets[3] != "00" else octets[:3]
-    made = hashlib.sha256(key.encode()).digest()
-    return ":".join([*kept, *(f"{byte:02x}" for byte in made[: 6 - len(kept)])])
+    """The MAC address of the port that is made for `key`: always the same below this `base`."""
+    return mac_addresses.below(base, hashlib.sha256(key.encode()).digest())
 
 
 def _macs(first: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from celaje.common import clock
+from celaje.common import clock, mac_addresses
 from celaje.common.db import DuplicateRow, Prepared, Transaction, fetch_all
 from celaje.network import errors, states
 from celaje.network.db import ipam, networks
@@ -34,11 +34,7 @@ def get(tx: Transaction, port_id: str) -> Row | None:
 
 
 def new_mac(base: str) -> str:
-    """The base's first three octets (four, if the fourth is not 00) and random ones."""
-    octets = base.split(":")
-    kept = octets[:4] if octets[3] != "00" else octets[:3]
-    made = [f"{byte:02x}" for byte in clock.random_bytes(6 - len(kept))]
-    return ":".join([*kept, *made])
+    return mac_addresses.below(base, clock.random_bytes(3))
 
 
 def add(tx: Transaction, row: Row, *, mac_given: bool) -> None:
